@@ -1,0 +1,1 @@
+"""The inference server: audio in, right text out."""

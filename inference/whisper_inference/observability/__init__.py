@@ -1,0 +1,1 @@
+"""What an operator of the server can see: metrics, logs and traces."""

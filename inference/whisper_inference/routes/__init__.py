@@ -1,0 +1,1 @@
+"""The HTTP surface: each route translates between HTTP and the transcriber."""
