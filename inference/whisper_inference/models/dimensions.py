@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+_MULTILINGUAL_VOCABULARY = 51_865
+"""Tokens of the first multilingual vocabulary, with 99 languages; later ones add languages only."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelDimensions:
@@ -24,9 +27,9 @@ class ModelDimensions:
     @property
     def multilingual(self) -> bool:
         """English-only models have 51,864 tokens; all others have more."""
-        return self.vocabulary >= 51_865
+        return self.vocabulary >= _MULTILINGUAL_VOCABULARY
 
     @property
     def language_count(self) -> int:
         """Languages in the vocabulary: 99, or 100 from large-v3 on; 0 for an English-only model."""
-        return self.vocabulary - 51_765 - 1 if self.multilingual else 0
+        return 99 + self.vocabulary - _MULTILINGUAL_VOCABULARY if self.multilingual else 0
