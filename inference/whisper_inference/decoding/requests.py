@@ -43,4 +43,7 @@ Request: TypeAlias = Start | Step | Align
 
 ResultT = TypeVar("ResultT")
 Decoding: TypeAlias = Generator[Request, FloatArray, ResultT]
-"""A decoding in progress: yields requests, is sent arrays, returns its result. Arrays are its own to change."""
+"""A decoding in progress: yields requests, is sent arrays, returns its result.
+
+An array is its own to change until it yields again; then the engine may overwrite it.
+"""

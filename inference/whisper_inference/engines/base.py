@@ -76,7 +76,7 @@ class Engine(Protocol):
     def step(self, rows: Sequence[RowId], tokens: Sequence[int]) -> FloatArray:
         """Append one token to each of the rows; return the logits `[len(rows), vocabulary]` that follow.
 
-        The returned array may be overwritten by the next call.
+        The returned array is the caller's to change, and may be overwritten by the next call.
         """
         ...
 
