@@ -84,7 +84,9 @@ def map_file(path: Path) -> mmap.mmap:
 def read_tensor(data: mmap.mmap, view: TensorView) -> WeightArray:
     """Return the numbers of a view whose `problem()` is none, row-major; wider types become float32."""
     stored = np.frombuffer(data, view.element_type.value, view.elements, view.start)
-    strides = [stride * view.element_type.size for stride in view.strides]
+    # The stride of a dimension of one is never used, and may be any number.
+    used = (stride if size > 1 else 0 for size, stride in zip(view.shape, view.strides, strict=True))
+    strides = [stride * view.element_type.size for stride in used]
     laid_out = np.lib.stride_tricks.as_strided(stored[view.offset :], view.shape, strides)
     match view.element_type:
         case ElementType.BFLOAT16:
