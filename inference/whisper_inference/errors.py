@@ -38,6 +38,18 @@ class ModelNotFound(WhisperError):
     code = "model_not_found"
 
 
+class ModelAccessDenied(WhisperError):
+    """The hub does not give the named model to whoever asks with this token, or without one."""
+
+    code = "model_access_denied"
+
+
+class DownloadFailed(WhisperError):
+    """The hub could not be reached, or a download broke off or arrived damaged."""
+
+    code = "download_failed"
+
+
 class DeviceUnavailable(WhisperError):
     """No device that was asked for can run the model; the message says why for each."""
 
