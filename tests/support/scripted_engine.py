@@ -81,6 +81,7 @@ class ScriptedEngine:
         max_rows: int = 8,
         script: Script | None = None,
         word_timestamps: bool = True,
+        key_of: Callable[[FloatArray], int] = window_key,
         before: Callable[[Call], None] | None = None,
     ) -> None:
         self._dimensions = dimensions
@@ -93,6 +94,7 @@ class ScriptedEngine:
             max_rows=max_rows,
             word_timestamps=word_timestamps,
         )
+        self._key_of = key_of
         self._script = script or scattered_logits(dimensions.vocabulary)
         self.before = before
         """Called first in every call with its name, on the caller's thread: it may block, sleep or raise."""
@@ -133,7 +135,7 @@ class ScriptedEngine:
         _require(log_mel.shape == (self._dimensions.mel_bins, 3000), f"log-mel of shape {log_mel.shape}")
         _require(log_mel.dtype == np.float32, f"log-mel of {log_mel.dtype}")
         window = WindowId(self._next_number())
-        self.windows[window] = window_key(log_mel)
+        self.windows[window] = self._key_of(log_mel)
         self.encoded.append(self.windows[window])
         return window
 

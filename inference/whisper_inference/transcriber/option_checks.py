@@ -1,8 +1,8 @@
 """What a request asks for, held against what this model on this engine can do: obeyed or refused, never ignored."""
 
+from whisper_inference.decoding.windows import DecodingModel
 from whisper_inference.engines.base import Capabilities
 from whisper_inference.errors import InvalidRequest, UnsupportedField
-from whisper_inference.models.dimensions import ModelDimensions
 from whisper_inference.models.tokenizer import Tokenizer
 from whisper_inference.transcription import TranscriptionOptions
 
@@ -14,19 +14,17 @@ def rows_needed(options: TranscriptionOptions) -> int:
     return max(greedy_or_beam, sampled)
 
 
-def check_options(
-    options: TranscriptionOptions, tokenizer: Tokenizer, dimensions: ModelDimensions, capabilities: Capabilities
-) -> None:
+def check_options(options: TranscriptionOptions, model: DecodingModel, capabilities: Capabilities) -> None:
     """Refuse what cannot be obeyed.
 
     Raises:
         UnsupportedField: This model or its engine cannot do it.
         InvalidRequest: The value means nothing, here or anywhere.
     """
-    _check_language(options, tokenizer)
+    _check_language(options, model.tokenizer)
     _check_search(options, capabilities)
     _check_temperatures(options)
-    _check_prompt(options, tokenizer, dimensions)
+    _check_prompt(options, model)
     if options.word_timestamps and not capabilities.word_timestamps:
         message = f"Word timestamps are not available on this server's device ({capabilities.device})."
         raise UnsupportedField(message, param="timestamp_granularities[]")
@@ -58,11 +56,11 @@ def _check_temperatures(options: TranscriptionOptions) -> None:
         raise InvalidRequest("temperature must be between 0 and 1.", param="temperature")
 
 
-def _check_prompt(options: TranscriptionOptions, tokenizer: Tokenizer, dimensions: ModelDimensions) -> None:
+def _check_prompt(options: TranscriptionOptions, model: DecodingModel) -> None:
     if options.prompt is None:
         return
-    most = dimensions.text_context // 2 - 1
-    count = len(tokenizer.encode(" " + options.prompt.strip()))
+    most = model.longest_prompt
+    count = len(model.tokenizer.encode(" " + options.prompt.strip()))
     if count > most:
         message = f"The prompt has {count} tokens; the loaded model takes at most {most}. Shorten it."
         raise InvalidRequest(message, param="prompt")

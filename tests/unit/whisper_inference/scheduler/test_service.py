@@ -12,35 +12,13 @@ import pytest
 from typing_extensions import override
 
 from tests.support.decodings import Tokens, branching, decode_alone, failing, greedy
+from tests.support.gate import Gate
 from tests.support.observer import RecordingObserver
 from tests.support.scripted_engine import Call, ScriptedEngine, numbered_window, scattered_logits
 from whisper_inference.errors import EngineFailed, InvalidRequest, Overloaded, ShuttingDown
 from whisper_inference.scheduler import Scheduler, SchedulerSettings, WindowWork
 
 SCRIPT = scattered_logits(32)
-
-
-class Gate:
-    """Holds an engine up at one kind of call, until it is opened."""
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self._reached = threading.Event()
-        self._open = threading.Event()
-
-    def __call__(self, call: Call) -> None:
-        """Wait at the gate."""
-        if call == self._call:
-            self._reached.set()
-            assert self._open.wait(10), "nobody opened the gate"
-
-    async def reached(self) -> None:
-        """Wait until the engine stands at the gate."""
-        assert await asyncio.to_thread(self._reached.wait, 10)
-
-    def open(self) -> None:
-        """Let the engine pass, from now on."""
-        self._open.set()
 
 
 @asynccontextmanager

@@ -5,9 +5,10 @@ from functools import cache
 
 import pytest
 
+from tests.support.scripted_engine import SMALL_DIMENSIONS
+from whisper_inference.decoding.windows import DecodingModel
 from whisper_inference.engines.base import Capabilities
 from whisper_inference.errors import InvalidRequest, UnsupportedField, WhisperError
-from whisper_inference.models.dimensions import ModelDimensions
 from whisper_inference.models.tokenizer import Tokenizer
 from whisper_inference.transcriber.option_checks import check_options, rows_needed
 from whisper_inference.transcription import TranscriptionOptions
@@ -16,28 +17,13 @@ CAPABILITIES = Capabilities("openvino", "npu", "script", "f16", simulated=True, 
 
 
 @cache
-def dimensions(vocabulary: int) -> ModelDimensions:
-    return ModelDimensions(
-        mel_bins=80,
-        audio_context=1500,
-        audio_width=4,
-        audio_heads=1,
-        audio_layers=1,
-        vocabulary=vocabulary,
-        text_context=448,
-        text_width=4,
-        text_heads=1,
-        text_layers=1,
-    )
-
-
-@cache
-def tokenizer(vocabulary: int) -> Tokenizer:
-    return Tokenizer.shipped(dimensions(vocabulary))
+def model(vocabulary: int) -> DecodingModel:
+    dimensions = replace(SMALL_DIMENSIONS, vocabulary=vocabulary)
+    return DecodingModel(dimensions, Tokenizer.shipped(dimensions), ())
 
 
 def check(options: TranscriptionOptions, *, vocabulary: int = 51865, capabilities: Capabilities = CAPABILITIES) -> None:
-    check_options(options, tokenizer(vocabulary), dimensions(vocabulary), capabilities)
+    check_options(options, model(vocabulary), capabilities)
 
 
 @pytest.mark.parametrize(
