@@ -14,11 +14,17 @@ class Backlog:
     """Counts admitted audio against its capacity and measures how fast it is worked off. Safe between threads."""
 
     def __init__(
-        self, capacity: Seconds, busy_seconds: Callable[[], Seconds], released: Callable[[], None] = lambda: None
+        self,
+        capacity: Seconds,
+        busy_seconds: Callable[[], Seconds],
+        released: Callable[[], None] = lambda: None,
+        refused: Callable[[], None] = lambda: None,
     ) -> None:
         self._capacity = capacity
         self._released = released
         """Called after each place that is given back."""
+        self._refused = refused
+        """Called for each `Overloaded`."""
         self._busy_seconds = busy_seconds
         """How long the engine has been busy in all: time in which nobody asks must not count."""
         self._busy_before = busy_seconds()
@@ -67,6 +73,7 @@ class Backlog:
         excess = self._pending + more - self._capacity
         if self._pending <= 0 or excess <= 0:
             return
+        self._refused()
         seconds = retry_after_seconds(excess, self.real_time_factor)
         raise Overloaded(f"The server is busy; try again in {seconds} s.", retry_after_seconds=seconds)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from whisper_inference.decoding.requests import ResultT
 from whisper_inference.engines.base import Capabilities, Engine
-from whisper_inference.errors import EngineFailed, InvalidRequest, Overloaded, ShuttingDown
+from whisper_inference.errors import EngineFailed, InvalidRequest, ShuttingDown
 from whisper_inference.scheduler.backlog import Admission, Backlog
 from whisper_inference.scheduler.jobs import Job, WindowWork
 from whisper_inference.scheduler.loop import EngineLoop
@@ -50,10 +50,11 @@ class Scheduler:
     ) -> None:
         settings = settings or SchedulerSettings()
         self._capabilities = engine.capabilities
-        self._observer = observer
         self._clock = clock
         self._loop = EngineLoop(engine, settings.windows_per_turn, settings.patience, observer, clock)
-        self._backlog = Backlog(settings.max_backlog, lambda: self._loop.busy_seconds, self._check_idle)
+        self._backlog = Backlog(
+            settings.max_backlog, lambda: self._loop.busy_seconds, self._check_idle, observer.overloaded
+        )
         self._orders = itertools.count()
         self._changed = threading.Condition()
         # All below is guarded by the condition.
@@ -100,12 +101,7 @@ class Scheduler:
             Overloaded: The backlog is full; says when to come back.
             ShuttingDown: The server drains.
         """
-        try:
-            admission = self._backlog.admit(audio_seconds)
-        except Overloaded:
-            self._observer.overloaded()
-            raise
-        return admission
+        return self._backlog.admit(audio_seconds)
 
     async def decode(self, work: WindowWork[ResultT]) -> ResultT:
         """Decode one window; cancelling the caller frees its rows before the next step.

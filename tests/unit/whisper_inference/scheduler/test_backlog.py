@@ -91,3 +91,15 @@ def test_each_release_is_told() -> None:
     with backlog.admit(1.0):
         pass
     assert released == [0]
+
+
+def test_each_refusal_is_told_at_the_door_and_when_a_place_grows() -> None:
+    refusals: list[str] = []
+    backlog = Backlog(60.0, FakeClock(), refused=lambda: refusals.append("full"))
+    backlog.admit(30.0)
+    admission = backlog.admit(30.0)
+    with pytest.raises(Overloaded):
+        backlog.admit(30.0)
+    with pytest.raises(Overloaded):
+        admission.resize(31.0)
+    assert refusals == ["full", "full"]
