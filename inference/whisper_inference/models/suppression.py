@@ -12,7 +12,7 @@ def suppressed_tokens(tokenizer: Tokenizer, listed: Collection[int] = (NON_SPEEC
     """Return openai-whisper's `DecodingTask._get_suppress_tokens` for a list: the tokens in ascending order.
 
     Tokens that control the decoder are suppressed whatever the list says. Hugging Face's lists of the stock models
-    come to the same tokens: they leave out only `<|translate|>` and `<|transcribe|>`, which no list can allow.
+    come to the same tokens: they leave out at most `<|translate|>` and `<|transcribe|>`.
     """
     text = {token for token in listed if token >= 0}
     if NON_SPEECH in listed:
