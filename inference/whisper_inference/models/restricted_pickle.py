@@ -63,7 +63,8 @@ def load_pickle(stream: IO[bytes]) -> Pickled:
             if opcode.name == "STOP":
                 return Pickled(machine.pop(), machine.storages)
             machine.run(opcode.name, argument)
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError, DeprecationWarning) as error:
+        # The warning is for a wrong escape in a text, where warnings are errors.
         raise Refused(f"malformed: {error}") from error
     raise Refused("malformed: it has no end within reach")
 

@@ -95,6 +95,7 @@ def test_a_call_is_refused_and_not_made(protocol: int, tmp_path: Path) -> None:
         (b"\x80\x02t.", "malformed"),
         (b"\x80\x02.", "malformed"),
         (b"\x80\x02K\x01", "malformed"),
+        (b"\x80\x02S'\\h'\n.", "malformed|opcode STRING"),
         (b"", "malformed"),
         (b"\xff", "malformed"),
         (b"\x80\x02L" + b"9" * 9_999 + b"\n.", "malformed"),
