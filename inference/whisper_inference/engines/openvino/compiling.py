@@ -1,0 +1,52 @@
+"""Compiling graphs for a device, with a cache on disk that never keeps a server from starting."""
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import openvino as ov
+
+from whisper_inference.engines.base import Device
+
+logger = logging.getLogger(__name__)
+
+_PLUGINS: dict[Device, str] = {"npu": "NPU", "gpu": "GPU", "cpu": "CPU"}
+
+
+def plugin_of(device: Device, npu_plugin: str | None) -> str:
+    """Return OpenVINO's name for a device; the NPU's graphs may be sent elsewhere for tests."""
+    return npu_plugin if device == "npu" and npu_plugin else _PLUGINS[device]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Compiles models for one device and one precision."""
+
+    core: ov.Core
+    plugin: str
+    precision_hint: ov.Type
+    threads: int | None
+    cache: Path | None
+    """A folder for this model, precision, driver and device alone; `None` compiles afresh."""
+
+    def compile(self, model: ov.Model) -> ov.CompiledModel:
+        """Compile, from the cache where it has the model; a cache that cannot be used is passed over."""
+        options: dict[str, object] = {"INFERENCE_PRECISION_HINT": self.precision_hint, "PERFORMANCE_HINT": "LATENCY"}
+        if self.plugin == "CPU":
+            options |= {"NUM_STREAMS": 1} | ({"INFERENCE_NUM_THREADS": self.threads} if self.threads else {})
+        if self.cache is not None:
+            try:
+                return self.core.compile_model(model, self.plugin, options | {"CACHE_DIR": str(self.cache)})
+            except RuntimeError:
+                logger.warning("The compiled-model cache at %s cannot be used; compiling afresh", self.cache)
+        return self.core.compile_model(model, self.plugin, options)
+
+
+def cache_folder(root: Path, fingerprint: str, precision: str, core: ov.Core, plugin: str) -> Path:
+    """Name the folder for what was compiled of a model: by model, precision, OpenVINO and driver, and device."""
+    versions = core.get_versions(plugin)
+    driver = "-".join(sorted({str(version.build_number) for version in versions.values()}))
+    device = str(core.get_property(plugin, "FULL_DEVICE_NAME"))
+    parts = (fingerprint[:32], precision, f"{ov.get_version()}-{driver}", f"{plugin}-{device}")
+    return root.joinpath("openvino", *(re.sub(r"[^A-Za-z0-9._-]+", "_", part) for part in parts))
