@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
 from whisper_inference.models.restricted_pickle import Refused, StorageRecord, TensorRecord, load_pickle
 from whisper_inference.models.tensors import ElementType
+
+UNHURRIED = settings(deadline=None)
+"""A shared machine may stop for longer than any deadline."""
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -31,6 +34,7 @@ def load(data: bytes) -> Any:  # noqa: ANN401 (anything)
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@UNHURRIED
 @given(value=PLAIN)
 def test_plain_values_are_read(protocol: int, value: object) -> None:
     assert load(pickle.dumps(value, protocol)) == value
@@ -148,6 +152,7 @@ def test_a_bomb_costs_nothing(data: bytes) -> None:
     assert time.process_time() - started < 1
 
 
+@UNHURRIED
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(Refused):  # every other error fails the test

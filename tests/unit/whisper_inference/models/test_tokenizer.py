@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 import whisper.tokenizer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisper_inference.errors import InvalidCheckpoint, InvalidRequest
@@ -35,6 +35,9 @@ LARGE_V3 = replace(MULTILINGUAL, mel_bins=128, vocabulary=51_866)
 ENGLISH = replace(MULTILINGUAL, vocabulary=51_864)
 SHAPES = pytest.mark.parametrize("dimensions", [MULTILINGUAL, LARGE_V3, ENGLISH], ids=["99", "100", "english"])
 
+UNHURRIED = settings(deadline=None)
+"""A shared machine may stop for longer than any deadline."""
+
 TEXTS = st.one_of(
     st.text(),
     st.text(alphabet="abcdeéßñ 'sdll,.-!?  \n\t0123456789♪「」", max_size=60),
@@ -59,17 +62,20 @@ def reference(dimensions: ModelDimensions, language: str = "en", task: Task = "t
 
 
 @SHAPES
+@UNHURRIED
 @given(text=TEXTS)
 def test_text_becomes_the_tokens_of_openai_whisper(dimensions: ModelDimensions, text: str) -> None:
     assert ours(dimensions).encode(text) == reference(dimensions).encoding.encode_ordinary(text)
 
 
 @SHAPES
+@UNHURRIED
 @given(tokens=st.lists(st.integers(0, ENGLISH_TEXT_TOKENS - 1)))
 def test_tokens_become_the_text_of_openai_whisper(dimensions: ModelDimensions, tokens: list[int]) -> None:
     assert ours(dimensions).decode(tokens) == reference(dimensions).decode(tokens)
 
 
+@UNHURRIED
 @given(text=TEXTS.filter(lambda text: text.isprintable()))
 def test_decoding_undoes_encoding(text: str) -> None:
     tokenizer = ours(MULTILINGUAL)
@@ -78,6 +84,7 @@ def test_decoding_undoes_encoding(text: str) -> None:
 
 @SHAPES
 @pytest.mark.parametrize("language", ["en", "ja", "th"])
+@UNHURRIED
 @given(text=TEXTS)
 def test_words_are_those_of_openai_whisper(dimensions: ModelDimensions, language: str, text: str) -> None:
     tokenizer = ours(dimensions)
