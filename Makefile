@@ -1,0 +1,80 @@
+# Everything that is run by hand or by CI. Needs Python 3.11 or later with pip; the rest is installed into .venv.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+PEERS := .venv-peers
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+MODEL ?= examples/models/demo
+AUDIO ?= examples/audio/unseen_0.wav
+ARGS ?=
+
+.PHONY: help
+help: ## list the verbs (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/inference.stamp ## transcribe a clip with the demo model (AUDIO=FILE, MODEL=PATH_OR_NAME)
+	@$(BIN)/whisper-inference transcribe $(AUDIO) --model $(MODEL) $(ARGS)
+
+.PHONY: serve
+serve: .venv/inference.stamp ## serve the demo model on this machine (MODEL=PATH_OR_NAME, ARGS="--port 8001")
+	@$(BIN)/whisper-inference serve --model $(MODEL) $(ARGS)
+
+.PHONY: test
+test: .venv/dev.stamp ## run every test, in random order, with branch coverage (ARGS="-k queue")
+	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+.PHONY: check
+check: .venv/dev.stamp ## lint, types, import layers, generated files, size and complexity budgets
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy inference tests scripts
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m scripts.generate --check
+	$(BIN)/python -m scripts.check_budgets
+
+.PHONY: bench
+bench: .venv/dev.stamp $(PEERS)/stamp ## measure the server against its peers and write docs/benchmarks.md
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+.PHONY: generate
+generate: .venv/dev.stamp ## write the files that are made from others
+	@$(BIN)/python -m scripts.generate
+
+.PHONY: constraints
+constraints: .venv/dev.stamp ## pin anew, in constraints.txt, every package that the project needs
+	@$(BIN)/python -m scripts.pin_packages
+
+.PHONY: clean
+clean: ## remove what the other verbs made, the virtual environments included
+	rm -rf .venv $(PEERS) .cache build dist htmlcov .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environments. pip is the caller's, told which interpreter to install for: Debian's python3 can make a virtual
+# environment only without pip unless python3-venv is installed.
+
+PIP_INSTALL = $(PYTHON) -m pip --quiet --python $(1)/bin/python install
+
+.venv/bin/python $(PEERS)/bin/python:
+	$(PYTHON) -m venv --without-pip $(@D)/..
+
+.venv/inference.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(call PIP_INSTALL,.venv) --constraint constraints.txt --editable '.[inference]'
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(call PIP_INSTALL,.venv) --constraint constraints.txt --editable '.[dev]' pip
+	@touch .venv/inference.stamp $@
+
+$(PEERS)/stamp: tests/benchmarks/peers/requirements.txt | $(PEERS)/bin/python
+	$(call PIP_INSTALL,$(PEERS)) --requirement $<
+	@touch $@
