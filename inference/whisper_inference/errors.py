@@ -18,6 +18,12 @@ class WhisperError(Exception):
         """The request field at fault, where there is one."""
 
 
+class InvalidSettings(WhisperError):
+    """The server was told something that it cannot start with."""
+
+    code = "invalid_settings"
+
+
 # The model and its engine
 
 
@@ -139,6 +145,12 @@ class Overloaded(WhisperError):
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class NotReady(WhisperError):
+    """The model is still loading."""
+
+    code = "loading"
 
 
 class ShuttingDown(WhisperError):
