@@ -1,0 +1,114 @@
+"""Write the files that are made from others, or check that they are as they would be written.
+
+make generate
+python -m scripts.generate --check
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, get_args
+
+import whisper
+from pydantic.fields import FieldInfo
+from typer.testing import CliRunner
+
+from scripts.make_vocabulary import build_vocabulary, read_ranks
+from whisper_contract.runtime import ENVIRONMENT_PREFIX, RuntimeConfig
+from whisper_inference.cli.program import build_program
+
+_NOTICE = "<!-- Made by `make generate`; do not edit. -->\n"
+_ASSETS = Path(whisper.__file__).parent / "assets"
+_COMMANDS = ("", "serve", "transcribe", "fetch-model")
+
+
+def render_settings() -> str:
+    """Render the table of the server's settings, from the contract."""
+    rows = [_row(name, field) for name, field in RuntimeConfig.model_fields.items()]
+    return (
+        f"{_NOTICE}# Settings of the server\n\n"
+        "Each is an environment variable. The options of `whisper-inference serve` ([cli.md](cli.md)) come first.\n\n"
+        "| variable | value | default | meaning |\n|---|---|---|---|\n" + "".join(rows)
+    )
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else "" if field.default is None else f"`{field.default}`"
+    return f"| `{ENVIRONMENT_PREFIX}{name.upper()}` | {_values(field)} | {default} | {field.description} |\n"
+
+
+def _values(field: FieldInfo) -> str:
+    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
+    return {"str": "text", "SecretStr": "text", "int": "whole number", "float": "number", "Path": "path"}[
+        kinds[0].__name__
+    ]
+
+
+def render_commands() -> str:
+    """Render what each command says of itself."""
+    program, runner = build_program(), CliRunner()
+    sections = []
+    for command in _COMMANDS:
+        arguments = [*command.split(), "--help"]
+        said = runner.invoke(program, arguments, prog_name="whisper-inference", env={"COLUMNS": "100"}).stdout
+        text = re.sub(r"[ \t]+$", "", said.strip("\n"), flags=re.MULTILINE)
+        sections.append(f"## whisper-inference {command}".rstrip() + f"\n\n```text\n{text}\n```\n")
+    return f"{_NOTICE}# Commands\n\n" + "\n".join(sections)
+
+
+def _render_vocabulary(name: str) -> Callable[[], str]:
+    def render() -> str:
+        vocabulary = build_vocabulary(read_ranks(_ASSETS / name))
+        return json.dumps(vocabulary, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+    return render
+
+
+GENERATED: Final[Mapping[Path, Callable[[], str]]] = MappingProxyType(
+    {
+        Path("docs/settings.md"): render_settings,
+        Path("docs/cli.md"): render_commands,
+        Path("inference/whisper_inference/models/vocabulary/multilingual.json"): _render_vocabulary(
+            "multilingual.tiktoken"
+        ),
+        Path("inference/whisper_inference/models/vocabulary/english.json"): _render_vocabulary("gpt2.tiktoken"),
+    }
+)
+"""Each file that is made, and what makes it."""
+
+
+def write_generated(root: Path, generated: Mapping[Path, Callable[[], str]]) -> None:
+    """Write every file."""
+    for path, render in generated.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(render(), encoding="utf-8")
+
+
+def find_outdated(root: Path, generated: Mapping[Path, Callable[[], str]]) -> list[Path]:
+    """Return the files that are not what would be written now."""
+    return [path for path, render in generated.items() if not _is_current(root / path, render())]
+
+
+def _is_current(path: Path, content: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == content
+
+
+def main(arguments: list[str], generated: Mapping[Path, Callable[[], str]] = GENERATED) -> int:
+    """Write or check; return the exit code."""
+    if "--check" not in arguments:
+        write_generated(Path.cwd(), generated)
+        return 0
+    outdated = find_outdated(Path.cwd(), generated)
+    for path in outdated:
+        print(f"{path} is outdated: run `make generate`.")
+    return 1 if outdated else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
