@@ -1,0 +1,169 @@
+"""Untrusted bytes to 16 kHz mono samples, with every limit held while reading.
+
+FFmpeg's libraries decode, through PyAV, from memory: no name of a file or address ever reaches them.
+"""
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+import av
+import av.error
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from whisper_inference.arrays import FloatArray
+from whisper_inference.audio.containers import FORMATS_IN_WORDS, LONGEST_MAGIC, demuxer_of
+from whisper_inference.audio.features import SAMPLE_RATE
+from whisper_inference.audio.resampling import Resampling, Shape, shape_of
+from whisper_inference.errors import (
+    AudioDecodingTimeout,
+    AudioTooLong,
+    UnreadableAudio,
+    UnsupportedAudioFormat,
+    UploadTooLarge,
+)
+from whisper_inference.transcription import Seconds
+
+_CODECS: Final = frozenset({"aac", "aac_latm", "alac", "flac", "libopus", "mp3", "mp3float", "opus", "vorbis"})
+_MOST_STREAMS: Final = 16
+_OPTIONS: Final = {"max_streams": str(_MOST_STREAMS), "probesize": "1000000", "analyzeduration": "1000000"}
+_FEWEST_SAMPLES: Final = SAMPLE_RATE // 100
+_DAMAGED: Final = "The audio is damaged or cut off: send the whole file, or convert it to WAV or FLAC."
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLimits:
+    """What one upload may cost."""
+
+    max_upload_bytes: int = 100 * 2**20
+    max_duration: Seconds = 300
+    max_decoding: Seconds = 60
+    """Wall-clock time."""
+    max_channels: int = 8
+    min_sample_rate: int = 4_000
+    max_sample_rate: int = 192_000
+
+
+def decode_audio(source: bytes | BinaryIO, limits: AudioLimits) -> FloatArray:
+    """Decode an upload.
+
+    Returns:
+        `[samples]` float32 in -1 to 1, 16 kHz mono.
+
+    Raises:
+        UploadTooLarge: It has more bytes than allowed.
+        UnsupportedAudioFormat: Its first bytes are of no kind that is decoded here, or its codec is not.
+        UnreadableAudio: It cannot be decoded, or holds no sound.
+        AudioTooLong: It plays for longer than allowed.
+        AudioDecodingTimeout: Decoding took longer than allowed.
+    """
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    _check_size(file, limits)
+    demuxer = demuxer_of(file.read(LONGEST_MAGIC))
+    file.seek(0)
+    if demuxer is None:
+        raise UnsupportedAudioFormat(f"This is no audio that is decoded here; send {FORMATS_IN_WORDS}.", param="file")
+    with _typed_errors(), av.open(file, "r", format=demuxer, options=_OPTIONS, metadata_errors="ignore") as container:
+        samples = np.concatenate([np.zeros(0, dtype=np.float32), *_Bounded(container, limits).blocks()])
+    if len(samples) < _FEWEST_SAMPLES:
+        raise UnreadableAudio("The upload holds no sound: check that the recording is not empty.", param="file")
+    return samples
+
+
+class _Bounded:
+    """Decodes a container's first audio stream, and stops at the first limit that is met."""
+
+    def __init__(self, container: InputContainer, limits: AudioLimits) -> None:
+        self._container, self._limits = container, limits
+        self._stream = self._choose_stream()
+        self._deadline = time.monotonic() + limits.max_decoding
+        self._samples_left = int(limits.max_duration * SAMPLE_RATE)
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Yield the sound piece by piece."""
+        resampling = Resampling()
+        for frame in self._frames():
+            self._check_shape(shape_of(frame))
+            yield from self._counted(resampling.take(frame))
+        yield from self._counted(resampling.finish())
+
+    def _choose_stream(self) -> AudioStream:
+        if len(self._container.streams) > _MOST_STREAMS:
+            raise UnreadableAudio(f"The file has more than {_MOST_STREAMS} streams: send one recording.", param="file")
+        stream = next(iter(self._container.streams.audio), None)
+        if stream is None:
+            raise UnreadableAudio("The file has no audio stream.", param="file")
+        name = stream.codec_context.name
+        if name not in _CODECS and not name.startswith("pcm_"):
+            raise UnsupportedAudioFormat(
+                f"The codec {name} is not decoded here; send {FORMATS_IN_WORDS}.", param="file"
+            )
+        return stream
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        damaged = intact = 0
+        for packet in self._container.demux(self._stream):
+            if time.monotonic() > self._deadline:
+                raise AudioDecodingTimeout(
+                    f"Decoding took longer than {self._limits.max_decoding:g} s: convert the audio to WAV or FLAC.",
+                    param="file",
+                )
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                damaged += 1  # one frame that was cut off does not make a recording worthless
+                continue
+            intact += bool(frames)
+            for frame in frames:
+                if isinstance(frame, av.AudioFrame):
+                    yield frame
+        if damaged > intact:
+            raise UnreadableAudio(_DAMAGED, param="file")
+
+    def _counted(self, blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
+        for block in blocks:
+            self._samples_left -= len(block)
+            if self._samples_left < 0:
+                raise AudioTooLong(
+                    f"The audio is longer than {self._limits.max_duration:g} s: split it, or ask the operator of this "
+                    "server for a higher limit.",
+                    param="file",
+                )
+            yield block
+
+    def _check_shape(self, shape: Shape) -> None:
+        limits = self._limits
+        if shape.channels > limits.max_channels:
+            raise UnreadableAudio(
+                f"The audio has {shape.channels} channels; send at most {limits.max_channels}.", param="file"
+            )
+        if not limits.min_sample_rate <= shape.rate <= limits.max_sample_rate:
+            raise UnreadableAudio(
+                f"The audio has {shape.rate} samples a second; send {limits.min_sample_rate} to "
+                f"{limits.max_sample_rate}.",
+                param="file",
+            )
+
+
+def _check_size(file: BinaryIO, limits: AudioLimits) -> None:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if size > limits.max_upload_bytes:
+        raise UploadTooLarge(
+            f"The upload has {size} bytes; this server takes {limits.max_upload_bytes}: compress or split the audio.",
+            param="file",
+        )
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    """Turn what FFmpeg and PyAV raise over bad files into our own."""
+    try:
+        yield
+    except (av.error.FFmpegError, ValueError, OverflowError, UnicodeError, EOFError) as problem:
+        raise UnreadableAudio(_DAMAGED, param="file") from problem
