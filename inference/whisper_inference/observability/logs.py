@@ -2,7 +2,7 @@
 
 import json
 import logging
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
 
@@ -17,14 +17,9 @@ def correlation_id() -> str | None:
     return _CORRELATION.get()
 
 
-def bind_correlation_id(value: str) -> Token[str | None]:
-    """Let everything logged from here on carry the id, until the token is given back."""
-    return _CORRELATION.set(value)
-
-
-def unbind_correlation_id(token: Token[str | None]) -> None:
-    """Give the token back."""
-    _CORRELATION.reset(token)
+def bind_correlation_id(value: str) -> None:
+    """Let everything that the current task logs from here on carry the id."""
+    _CORRELATION.set(value)
 
 
 class JsonFormatter(logging.Formatter):
