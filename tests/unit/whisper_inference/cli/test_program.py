@@ -1,7 +1,9 @@
 """The commands: what they print, refuse and leave to others."""
 
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -10,6 +12,16 @@ import pytest
 from whisper_contract.runtime import RuntimeConfig
 from whisper_inference.cli import options
 from whisper_inference.cli.program import main
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """`serve` configures the process's logging, which must not outlive its test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def run(*arguments: str) -> int:
