@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 import av
 import av.error
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
@@ -98,7 +99,8 @@ class _Bounded:
         stream = next(iter(self._container.streams.audio), None)
         if stream is None:
             raise UnreadableAudio("The file has no audio stream.", param="file")
-        name = stream.codec_context.name
+        context: AudioCodecContext | None = stream.codec_context  # PyAV's types leave out that FFmpeg may know none
+        name = context.name if context is not None else "of this file"
         if name not in _CODECS and not name.startswith("pcm_"):
             raise UnsupportedAudioFormat(
                 f"The codec {name} is not decoded here; send {FORMATS_IN_WORDS}.", param="file"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -55,17 +55,21 @@ def retrieve_model(name: str, services: Loaded, state: State) -> JSONResponse:
 
 async def _answer(request: Request, services: Services, task: Task) -> Response:
     upload = await read_upload(request)
-    form = parse_form(upload.fields, task)
-    _check_model(form.model, services)
-    headers: dict[str, str] = {DEVICE_HEADER: services.scheduler.capabilities.device}
-    if form.stream:
-        return await _stream(upload, form, services, headers)
-    try:
-        work = services.transcriber.transcribe(upload.file, form.options)
-        transcript = await unless_client_leaves(request, work)
-    except ClientGone:
-        return Response(status_code=_CLIENT_CLOSED_REQUEST)
-    return _render(transcript, form, services, headers)
+    with ExitStack() as stack:
+        stack.callback(upload.file.close)
+        form = parse_form(upload.fields, task)
+        _check_model(form.model, services)
+        headers: dict[str, str] = {DEVICE_HEADER: services.scheduler.capabilities.device}
+        if form.stream:
+            response = await _stream(upload, form, services, headers)
+            stack.pop_all()  # the answer reads on, and closes the file at its end
+            return response
+        try:
+            work = services.transcriber.transcribe(upload.file, form.options)
+            transcript = await unless_client_leaves(request, work)
+        except ClientGone:
+            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        return _render(transcript, form, services, headers)
 
 
 def _render(transcript: Transcript, form: TranscriptionForm, services: Services, headers: dict[str, str]) -> Response:
@@ -96,15 +100,16 @@ async def _stream(upload: Upload, form: TranscriptionForm, services: Services, h
         raise
 
     async def events() -> AsyncIterator[str]:
-        async with aclosing(items):
-            try:
-                for event in _events(first, form, is_first=True):
-                    yield event
-                async for item in items:
-                    for event in _events(item, form, is_first=False):
+        with closing(upload.file):
+            async with aclosing(items):
+                try:
+                    for event in _events(first, form, is_first=True):
                         yield event
-            except WhisperError as problem:
-                yield _event({"type": "error"} | error_body(problem))
+                    async for item in items:
+                        for event in _events(item, form, is_first=False):
+                            yield event
+                except WhisperError as problem:
+                    yield _event({"type": "error"} | error_body(problem))
 
     return StreamingResponse(events(), media_type="text/event-stream", headers=headers | {"Cache-Control": "no-store"})
 

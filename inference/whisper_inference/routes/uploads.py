@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, TypeVar
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from typing_extensions import override
 
 from whisper_inference.errors import InvalidRequest
 from whisper_inference.routes.transcription_form import FormFields
@@ -26,7 +28,22 @@ class Upload:
     """A form with one file. Its name is never looked at."""
 
     file: BinaryIO
+    """Whoever reads it closes it: it may lie on disk."""
     fields: FormFields
+
+
+class _Parser(MultiPartParser):
+    """Starlette's parser, which forgets the files it has begun when the body breaks off or grows too large."""
+
+    @override
+    async def parse(self) -> FormData:
+        """Parse the whole body, or leave nothing behind."""
+        try:
+            return await super().parse()
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise
 
 
 async def read_upload(request: Request) -> Upload:
@@ -37,7 +54,25 @@ async def read_upload(request: Request) -> Upload:
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise InvalidRequest("Send the audio as multipart/form-data with a field `file`.", param="file")
-    form = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_MOST_FIELD_BYTES)
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=1,
+        max_fields=_MOST_FIELDS,
+        max_part_size=_MOST_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as problem:
+        raise InvalidRequest(f"The form cannot be read: {problem.message}") from problem
+    try:
+        return _understand(form)
+    except InvalidRequest:
+        await form.close()
+        raise
+
+
+def _understand(form: FormData) -> Upload:
     fields: dict[str, list[str]] = {}
     upload: UploadFile | None = None
     for name, value in form.multi_items():
