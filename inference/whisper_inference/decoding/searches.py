@@ -57,16 +57,10 @@ def sample(first: FloatArray, space: SearchSpace, choose: Choice) -> Decoding[li
         choose: Greedy or at random.
     """
     finished: list[Hypothesis] = []
-    live = [Hypothesis() for _ in range(space.rows)]
+    live = [Hypothesis()] * space.rows
     logits = np.repeat(first[None], space.rows, axis=0)
     for written in range(1, space.max_tokens + 1):
-        space.rules.apply(logits, [hypothesis.tokens for hypothesis in live])
-        chosen = choose(logits)
-        scores = logits[np.arange(len(live)), chosen] - log_normalisers(logits)
-        extended = [
-            hypothesis.extended(int(token), float(score), space.end_of_text)
-            for hypothesis, token, score in zip(live, chosen, scores, strict=True)
-        ]
+        extended = _extend(live, logits, space, choose)
         sources = tuple(index for index, hypothesis in enumerate(extended) if not hypothesis.ended)
         finished += [hypothesis for hypothesis in extended if hypothesis.ended]
         live = [extended[index] for index in sources]
@@ -74,6 +68,16 @@ def sample(first: FloatArray, space: SearchSpace, choose: Choice) -> Decoding[li
             break
         logits = yield Step(tuple(hypothesis.tokens[-1] for hypothesis in live), sources)
     return finished + live
+
+
+def _extend(live: list[Hypothesis], logits: FloatArray, space: SearchSpace, choose: Choice) -> list[Hypothesis]:
+    space.rules.apply(logits, [hypothesis.tokens for hypothesis in live])
+    chosen = choose(logits)
+    scores = logits[np.arange(len(live)), chosen] - log_normalisers(logits)
+    return [
+        hypothesis.extended(int(token), float(score), space.end_of_text)
+        for hypothesis, token, score in zip(live, chosen, scores, strict=True)
+    ]
 
 
 def beam_search(first: FloatArray, space: SearchSpace, patience: float) -> Decoding[list[Hypothesis]]:

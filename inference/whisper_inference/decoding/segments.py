@@ -32,21 +32,26 @@ def cut_into_segments(
     tokens, begin = attempt.hypothesis.tokens, model.tokenizer.timestamp_begin
     is_time = [token >= begin for token in tokens]
     complete = is_time[-2:] == [False, True]
-    cuts = [index + 1 for index in range(len(tokens) - 1) if is_time[index] and is_time[index + 1]]
+    cuts = _cut_points(is_time, complete=complete)
     writer = _SegmentWriter(attempt, window, model, options)
     window_end = window.seek + window.frames
     if not cuts:
         segment = writer.write(0, len(tokens), 0.0, _last_time(tokens, begin) or window.frames / FRAMES_PER_SECOND)
         return Cut((segment,), window_end, complete)
-    if complete:
-        cuts.append(len(tokens))
     segments = tuple(
         writer.write(start, stop, *((tokens[at] - begin) * _SECONDS_PER_TOKEN for at in (start, stop - 1)))
         for start, stop in itertools.pairwise([0, *cuts])
     )
-    unfinished_from = window.seek + (tokens[cuts[-1] - 1] - begin) * FRAMES_PER_TOKEN
+    heard_frames = (tokens[cuts[-1] - 1] - begin) * FRAMES_PER_TOKEN
     # A window that ends where it began would be heard for ever.
-    return Cut(segments, window_end if complete or unfinished_from <= window.seek else unfinished_from, complete)
+    next_seek = window.seek + heard_frames if heard_frames > 0 and not complete else window_end
+    return Cut(segments, next_seek, complete)
+
+
+def _cut_points(is_time: Sequence[bool], *, complete: bool) -> list[int]:
+    """Return where segments stop: between two times, and at the end of a text that is complete."""
+    cuts = [index for index, pair in enumerate(itertools.pairwise(is_time), start=1) if all(pair)]
+    return [*cuts, len(is_time)] if cuts and complete else cuts
 
 
 def without_empty(segments: Sequence[Segment]) -> tuple[Segment, ...]:

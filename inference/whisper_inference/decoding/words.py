@@ -110,6 +110,10 @@ def _shorten_at_sentence_ends(words: Sequence[TimedWord], longest: Seconds) -> l
 
 def merge_punctuation(words: Sequence[TimedWord]) -> list[TimedWord]:
     """Join opening marks to the word after and closing marks to the word before; tokens are kept, none is lost."""
+    return _join_closing(_join_opening(words))
+
+
+def _join_opening(words: Sequence[TimedWord]) -> list[TimedWord]:
     leftwards: list[TimedWord] = []
     for word in reversed(words):
         following = leftwards[-1] if leftwards else None
@@ -117,8 +121,12 @@ def merge_punctuation(words: Sequence[TimedWord]) -> list[TimedWord]:
             leftwards[-1] = replace(following, text=word.text + following.text, tokens=word.tokens + following.tokens)
         else:
             leftwards.append(word)
+    return leftwards[::-1]
+
+
+def _join_closing(words: Sequence[TimedWord]) -> list[TimedWord]:
     merged: list[TimedWord] = []
-    for word in reversed(leftwards):
+    for word in words:
         previous = merged[-1] if merged else None
         if previous and not previous.text.endswith(" ") and word.text and word.text in _CLOSING:
             merged[-1] = replace(previous, text=previous.text + word.text, tokens=previous.tokens + word.tokens)

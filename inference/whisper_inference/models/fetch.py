@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
 from filelock import FileLock
 
@@ -98,22 +98,26 @@ def fetch_model(
         raise ModelNotFound(f"{name!r} is no repository name: write one such as openai/whisper-base.")
     cached = CachedRepository.of(cache_dir or default_cache_dir(), name)
     pinned = cached.complete_snapshot(revision) if is_commit(revision) else None
-    if pinned is not None and (not verify or _is_intact(pinned)):
+    if _is_usable(pinned, verify=verify):
         return pinned
     hub = hub or Hub()
     try:
         model = hub.describe(name, revision)
     except DownloadFailed:
         remembered = cached.remembered(revision)
-        if remembered is None or (verify and not _is_intact(remembered)):
+        if not _is_usable(remembered, verify=verify):
             raise
         logger.warning("The hub cannot be reached: using %s at the last known commit %s.", name, remembered.name)
         return remembered
     folder = cached.complete_snapshot(model.commit)
-    if folder is None or (verify and not _is_intact(folder)):
+    if not _is_usable(folder, verify=verify):
         folder = _download(cached, model, hub, progress=progress)
     cached.remember(revision, model.commit)
     return folder
+
+
+def _is_usable(folder: Path | None, *, verify: bool) -> TypeGuard[Path]:
+    return folder is not None and (not verify or _is_intact(folder))
 
 
 def _download(cached: CachedRepository, model: HubModel, hub: Hub, *, progress: bool) -> Path:

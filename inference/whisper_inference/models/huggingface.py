@@ -97,17 +97,28 @@ def load_generation_config(folder: Path, dimensions: ModelDimensions) -> Generat
     if not path.exists():
         return GenerationConfig()
     config = read_json(path)
-    tokens, heads = config.get("suppress_tokens"), config.get("alignment_heads")
-    vocabulary = range(-1, dimensions.vocabulary)
-    if tokens is not None and not (isinstance(tokens, list) and all(_is_in(token, vocabulary) for token in tokens)):
-        raise InvalidCheckpoint(path, "suppress_tokens is no list of the model's tokens.")
-    layers, per_layer = range(dimensions.text_layers), range(dimensions.text_heads)
-    if heads is not None and not (isinstance(heads, list) and all(_is_head(pair, layers, per_layer) for pair in heads)):
-        raise InvalidCheckpoint(path, "alignment_heads is no list of layers and heads that the model has.")
     return GenerationConfig(
-        suppressed_tokens=None if tokens is None else tuple(tokens),
-        alignment_heads=tuple((layer, head) for layer, head in heads) if heads else None,
+        suppressed_tokens=_suppressed_tokens(path, config.get("suppress_tokens"), dimensions),
+        alignment_heads=_alignment_heads(path, config.get("alignment_heads"), dimensions),
     )
+
+
+def _suppressed_tokens(path: Path, tokens: object, dimensions: ModelDimensions) -> tuple[int, ...] | None:
+    vocabulary = range(-1, dimensions.vocabulary)
+    if tokens is None:
+        return None
+    if not (isinstance(tokens, list) and all(_is_in(token, vocabulary) for token in tokens)):
+        raise InvalidCheckpoint(path, "suppress_tokens is no list of the model's tokens.")
+    return tuple(tokens)
+
+
+def _alignment_heads(path: Path, heads: object, dimensions: ModelDimensions) -> tuple[tuple[int, int], ...] | None:
+    layers, per_layer = range(dimensions.text_layers), range(dimensions.text_heads)
+    if heads is None:
+        return None
+    if not (isinstance(heads, list) and all(_is_head(pair, layers, per_layer) for pair in heads)):
+        raise InvalidCheckpoint(path, "alignment_heads is no list of layers and heads that the model has.")
+    return tuple((layer, head) for layer, head in heads) or None
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
