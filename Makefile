@@ -65,7 +65,7 @@ clean: ## remove what the other verbs made, the virtual environments included
 PIP_INSTALL = $(PYTHON) -m pip --quiet --python $(1)/bin/python install
 
 .venv/bin/python $(PEERS)/bin/python:
-	$(PYTHON) -m venv --without-pip $(@D)/..
+	$(PYTHON) -m venv --without-pip $(@:/bin/python=)
 
 .venv/inference.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	$(call PIP_INSTALL,.venv) --constraint constraints.txt --editable '.[inference]'
