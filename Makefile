@@ -29,7 +29,7 @@ serve: .venv/inference.stamp ## serve the demo model on this machine (MODEL=PATH
 	@$(BIN)/whisper-inference serve --model $(MODEL) $(ARGS)
 
 .PHONY: test
-test: .venv/dev.stamp ## run every test, in random order, with branch coverage (ARGS="-k queue")
+test: .venv/dev.stamp ## run every test, in random order, with branch coverage (some: ARGS="-k queue --no-cov")
 	@$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 .PHONY: check
