@@ -7,7 +7,6 @@ LONGEST_MAGIC: Final = 12
 _PREFIXES: Final = (
     (b"fLaC", "flac"),
     (b"OggS", "ogg"),
-    (b"ID3", "mp3"),
     (b"\x1a\x45\xdf\xa3", "matroska"),
 )
 _MPEG_SYNC: Final = (0xFF, 0xE0)
@@ -23,7 +22,7 @@ def demuxer_of(head: bytes) -> str | None:
     The demuxer is named so that FFmpeg never guesses: its guesses include playlists that open other files.
 
     Args:
-        head: At least the first 12 bytes, if there are as many.
+        head: At least the first 12 bytes behind any ID3 tag, if there are as many.
     """
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
