@@ -88,8 +88,10 @@ def pack_spans(spans: Sequence[tuple[Seconds, Seconds]], frames: int) -> list[tu
     stretches: list[tuple[int, int]] = []
     for start, end in spans:
         first, stop = int(start * FRAMES_PER_SECOND), min(frames, round(end * FRAMES_PER_SECOND))
-        if stretches and stop - stretches[-1][0] <= FRAMES_PER_WINDOW:
-            first = stretches.pop()[0]
+        if stretches:
+            first = max(first, stretches[-1][1])
+            if stop - stretches[-1][0] <= FRAMES_PER_WINDOW:
+                first = stretches.pop()[0]
         pieces = range(first, stop, FRAMES_PER_WINDOW)
         stretches += [(piece, min(stop, piece + FRAMES_PER_WINDOW)) for piece in pieces]
     return stretches
