@@ -1,0 +1,155 @@
+"""The server as a process: what it prints, what it refuses, how it stops."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.conftest import EXAMPLES
+
+KEY = "a-key-for-tests-only"
+DEMO = str(EXAMPLES / "models/demo")
+_START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running server."""
+
+    process: subprocess.Popen[str]
+    url: str
+    management_url: str
+
+    def wait_until_ready(self) -> None:
+        """Wait for the first real transcript."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if httpx.get(f"{self.management_url}/ready").is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        pytest.fail(f"not ready: {self.process.poll()}")
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line."""
+    return [sys.executable, "-m", "whisper_inference", "serve", "--device", "cpu", *arguments]
+
+
+def environment(key: str | None = KEY) -> dict[str, str]:
+    """Ours, with or without a key."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
+    return kept | ({"WHISPER_API_KEY": key} if key else {})
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def serving(model: str = DEMO, key: str | None = KEY) -> Iterator[Process]:
+    """Serve until the context is left."""
+    port, management = free_port(), free_port()
+    process = subprocess.Popen(
+        command("--model", model, "--port", str(port), "--management-port", str(management)),
+        env=environment(key),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Process(process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{management}")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def transcribe(server: Process, clip: Path) -> httpx.Response:
+    """Send a file."""
+    with clip.open("rb") as file:
+        return httpx.post(
+            f"{server.url}/v1/audio/transcriptions",
+            headers={"Authorization": f"Bearer {KEY}"},
+            data={"model": "whisper-1"},
+            files={"file": file},
+            timeout=60,
+        )
+
+
+def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(clip: Path, long_clip: Path) -> None:
+    with serving() as server, ThreadPoolExecutor() as pool:
+        server.wait_until_ready()
+        in_flight = [pool.submit(transcribe, server, long_clip) for _ in range(3)]
+        while "whisper_slots_in_use 0.0" in httpx.get(f"{server.management_url}/metrics").text:
+            time.sleep(0.01)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        late = transcribe(server, clip)
+        ready = httpx.get(f"{server.management_url}/ready")
+        assert [each.result().status_code for each in in_flight] == [200, 200, 200]
+        assert late.status_code == 503
+        assert late.json()["error"]["code"] == "shutting_down"
+        assert late.headers["Retry-After"]
+        assert (ready.status_code, ready.json()["status"]) == (503, "draining")
+        assert server.process.wait(30) == 0
+
+
+def test_a_generated_key_is_printed_once_and_works() -> None:
+    with serving(key=None) as server:
+        server.wait_until_ready()
+        server.process.send_signal(signal.SIGTERM)
+        _, printed = server.process.communicate(timeout=30)
+    keys = re.findall(r"^ {2}([\w-]{43})$", printed, flags=re.MULTILINE)
+    assert len(keys) == 1
+    assert printed.count(keys[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "sentence"),
+    [
+        (["--model", DEMO, "--host", "0.0.0.0"], None, "needs a key"),  # noqa: S104 - that is what is refused
+        (["--model", DEMO], "short", "at least 16"),
+        (["--model", "/no/such/model"], KEY, "/no/such/model"),
+        (["--model", DEMO, "--device", "npu"], KEY, "NPU"),
+        (["--model", DEMO, "--precision", "int8", "--engine", "pytorch"], KEY, "int8"),
+    ],
+)
+def test_what_cannot_be_served_ends_with_a_sentence(arguments: list[str], key: str | None, sentence: str) -> None:
+    ports = ["--port", str(free_port()), "--management-port", str(free_port())]
+    ended = subprocess.run(
+        command(*arguments, *ports), env=environment(key), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode != 0
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_port_that_is_taken_ends_the_server() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            command("--model", DEMO, "--port", port, "--management-port", str(free_port())),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode != 0
+    assert "address already in use" in ended.stderr
