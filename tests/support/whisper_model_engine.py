@@ -55,7 +55,7 @@ class WhisperModelEngine:
         started = [RowId(next(self._numbers)) for _ in range(rows)]
         for row in started:
             self._rows[row] = (window, list(tokens))
-        return started, self._logits(window, tokens)[list(logits_at)]
+        return started, self._logits(window, tokens, logits_at)
 
     def step(self, rows: Sequence[RowId], tokens: Sequence[int]) -> FloatArray:
         """Append a token to each row."""
@@ -63,7 +63,7 @@ class WhisperModelEngine:
         for row, token in zip(rows, tokens, strict=True):
             window, history = self._rows[row]
             history.append(token)
-            logits.append(self._logits(window, history)[-1])
+            logits.append(self._logits(window, history, (len(history) - 1,))[0])
         return np.stack(logits)
 
     def copy_rows(self, sources: Sequence[RowId], targets: Sequence[RowId]) -> None:
@@ -98,6 +98,11 @@ class WhisperModelEngine:
         """Hold nothing."""
 
     @torch.inference_mode()
-    def _logits(self, window: WindowId, tokens: Sequence[int]) -> FloatArray:
-        logits: FloatArray = self._model.decoder(torch.tensor([list(tokens)]), self._windows[window])[0].float().numpy()
+    def _logits(self, window: WindowId, tokens: Sequence[int], at: Sequence[int]) -> FloatArray:
+        """Run openai-whisper's `TextDecoder.forward`, but for the logits of positions that nobody asked for."""
+        decoder = self._model.decoder
+        hidden = decoder.token_embedding(torch.tensor([list(tokens)])) + decoder.positional_embedding[: len(tokens)]
+        for block in decoder.blocks:
+            hidden = block(hidden, self._windows[window], mask=decoder.mask)
+        logits: FloatArray = (decoder.ln(hidden)[0, list(at)] @ decoder.token_embedding.weight.T).numpy()
         return logits
