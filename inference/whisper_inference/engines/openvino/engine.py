@@ -11,6 +11,7 @@ import openvino as ov
 
 from whisper_inference.arrays import FloatArray
 from whisper_inference.engines.base import Capabilities, Device, Precision, RowId, WindowId
+from whisper_inference.engines.limits import require_positions
 from whisper_inference.engines.openvino.compiling import Compiler, cache_folder, plugin_of
 from whisper_inference.engines.openvino.decoder_graph import DecoderShape, build_decoder
 from whisper_inference.engines.openvino.decoders import (
@@ -122,6 +123,7 @@ class OpenVinoEngine:
     ) -> tuple[list[RowId], FloatArray]:
         """Begin rows: the prompt runs once, further rows take a copy of what it left."""
         self._require_rows(rows)
+        require_positions(len(tokens), self._dimensions.text_context)
         self._slots.make_room(len(tokens))
         slots = [self._seat(window) for _ in range(rows)]
         first = slots[0]
@@ -135,8 +137,9 @@ class OpenVinoEngine:
 
     def step(self, rows: Sequence[RowId], tokens: Sequence[int]) -> FloatArray:
         """Append one token to each of the rows."""
-        places = [self._slots.of_row(row)[0] for row in rows]
-        self._slots.bring_forward(places, len(rows))
+        here = [self._slots.of_row(row) for row in rows]
+        require_positions(max(slot.length for _, slot in here) + 1, self._dimensions.text_context)
+        self._slots.bring_forward([place for place, _ in here], len(rows))
         found = [self._slots.of_row(row) for row in rows]
         order = np.argsort([place for place, _ in found])
         lengths = [found[index][1].length for index in order]

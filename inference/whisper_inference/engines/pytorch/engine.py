@@ -1,10 +1,10 @@
 """`PyTorchEngine`: the engine protocol over torch tensors on CUDA or a CPU."""
 
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from whisper_inference.arrays import FloatArray
 from whisper_inference.engines.base import Capabilities, Device, Precision, RowId, WindowId
+from whisper_inference.engines.limits import require_positions
+from whisper_inference.engines.processor import processor_name
 from whisper_inference.engines.pytorch.batch import Batch
 from whisper_inference.engines.pytorch.decoder import TextDecoder
 from whisper_inference.engines.pytorch.encoder import encode
@@ -109,6 +111,7 @@ class PyTorchEngine:
         if len(places) < rows:
             live = sum(1 for row in self._rows if row)
             raise EngineFailed(f"{live} rows live and {rows} more are wanted; this engine has {len(self._rows)}.")
+        require_positions(len(tokens), self._dimensions.text_context)
         first = places[0]
         self._batch.hear(first, cross)
         hidden = self._decoder.prompt(self._batch, first, torch.tensor(list(tokens), device=self._device))
@@ -125,13 +128,16 @@ class PyTorchEngine:
     @torch.inference_mode()
     def step(self, rows: Sequence[RowId], tokens: Sequence[int]) -> FloatArray:
         """Append one token to each of the rows."""
-        self._bring_forward({self._place(row) for row in rows}, len(rows))
+        here = {self._place(row) for row in rows}
+        longest = max(row.length for index, row in enumerate(self._rows) if row and index in here)
+        require_positions(longest + 1, self._dimensions.text_context)
+        self._bring_forward(here, len(rows))
         places = [self._place(row) for row in rows]
         by_place = dict(zip(places, tokens, strict=True))
         lengths = [row.length if row else 0 for row in self._rows]
         # Rows that are not stepped may pad a captured bucket: they write where their own next token will overwrite.
         self._batch.set_inputs([by_place.get(place, 0) for place in range(len(self._rows))], lengths)
-        capacity = self._batch.capacity_for(max(lengths[place] for place in places) + 1)
+        capacity = self._batch.capacity_for(longest + 1)
         logits = self._stepper.step(len(rows), capacity)
         for place in places:
             if (row := self._rows[place]) is not None:
@@ -198,7 +204,10 @@ def _device(device: Device) -> torch.device:
 
 
 def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    if device.type == "cuda":  # pragma: no cover - needs CUDA
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    return processor_name(cpuinfo.read_text() if cpuinfo.exists() else "")
 
 
 @contextmanager
