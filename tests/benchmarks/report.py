@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from tests.benchmarks.measurement import Figure
@@ -64,13 +65,16 @@ def _plot(figures: Sequence[Figure], target: Path) -> None:
     panels = sorted({(f.size, f.in_flight) for f in shown}, key=lambda panel: [p.size for p in shown].index(panel[0]))
     canvas = Canvas(figsize=(9, 1.6 * len(panels)), layout="constrained")
     for axes, (size, in_flight) in zip(canvas.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
-        rows = [f for f in shown if (f.size, f.in_flight) == (size, in_flight)]
-        rows.sort(key=lambda f: f.audio_seconds_per_core_second)
-        colours = ["tab:orange" if f.system == _OURS else "tab:blue" for f in rows]
-        bars = axes.barh([f.system for f in rows], [f.audio_seconds_per_core_second for f in rows], color=colours)
-        axes.bar_label(bars, fmt="%.1f", padding=2)
+        _draw(axes, [figure for figure in shown if (figure.size, figure.in_flight) == (size, in_flight)])
         axes.set_title(f"{size}, {in_flight} in flight: audio-seconds per core-second", fontsize="medium", loc="left")
     canvas.savefig(target, metadata={"Date": None})
+
+
+def _draw(axes: Axes, figures: Sequence[Figure]) -> None:
+    rows = sorted(figures, key=lambda figure: figure.audio_seconds_per_core_second)
+    colours = ["tab:orange" if row.system == _OURS else "tab:blue" for row in rows]
+    bars = axes.barh([row.system for row in rows], [row.audio_seconds_per_core_second for row in rows], color=colours)
+    axes.bar_label(bars, fmt="%.1f", padding=2)
 
 
 def _processor() -> str:

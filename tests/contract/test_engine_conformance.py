@@ -116,23 +116,32 @@ def _move(
     spoken: list[int],
     data: st.DataObject,
 ) -> None:
-    move = data.draw(st.sampled_from(["start", "step", "step", "step", "copy", "finish", "align"]), label="move")
     places = data.draw(st.lists(st.sampled_from(range(len(live))), min_size=1, unique=True)) if live else []
     rows = [live[place][1] for place in places]
-    if move == "start" and len(live) < MAX_ROWS:
-        window = data.draw(st.sampled_from(windows))
-        length = data.draw(st.integers(1, 40), label="length")
-        more = data.draw(st.integers(1, min(3, MAX_ROWS - len(live))), label="rows")
-        live += [(window, row) for row in window.start(spoken[:length], more, (length - 1,))]
-    elif move == "step" and rows:
-        pair.step(rows, [spoken[4 + place] for place in places])
-    elif move == "copy" and len(rows) >= 2 and live[places[0]][0] is live[places[1]][0]:
-        pair.copy_rows(rows[:1], rows[1:2])
-    elif move == "finish" and rows:
-        pair.finish(rows)
-        live[:] = [entry for place, entry in enumerate(live) if place not in places]
-    elif move == "align":
-        windows[0].align(spoken[:12])
+    moves = {"align": lambda: windows[0].align(spoken[:12])}
+    if len(live) < MAX_ROWS:
+        moves["start"] = lambda: _start(windows, live, spoken, data)
+    if rows:
+        moves["step"] = lambda: pair.step(rows, [spoken[4 + place] for place in places])
+        moves["finish"] = lambda: _finish(pair, live, places)
+    if len({live[place][0] for place in places[:2]}) == 1 < len(rows):
+        moves["copy"] = lambda: pair.copy_rows(rows[:1], rows[1:2])
+    more_steps = ["step"] * 2 if rows else []
+    moves[data.draw(st.sampled_from([*moves, *more_steps]), label="move")]()
+
+
+def _finish(pair: Pair, live: list[tuple[TwinWindow, TwinRow]], places: Sequence[int]) -> None:
+    pair.finish([live[place][1] for place in places])
+    live[:] = [entry for place, entry in enumerate(live) if place not in places]
+
+
+def _start(
+    windows: Sequence[TwinWindow], live: list[tuple[TwinWindow, TwinRow]], spoken: list[int], data: st.DataObject
+) -> None:
+    window = data.draw(st.sampled_from(windows))
+    length = data.draw(st.integers(1, 40), label="length")
+    more = data.draw(st.integers(1, min(3, MAX_ROWS - len(live))), label="rows")
+    live += [(window, row) for row in window.start(spoken[:length], more, (length - 1,))]
 
 
 @pytest.mark.slow
