@@ -25,16 +25,25 @@ class Compiler:
 
     core: ov.Core
     plugin: str
-    precision_hint: ov.Type
+    compute: ov.Type
     threads: int | None
     cache: Path | None
     """A folder for this model, precision, driver and device alone; `None` compiles afresh."""
 
-    def compile(self, model: ov.Model) -> ov.CompiledModel:
-        """Compile, from the cache where it has the model; a cache that cannot be used is passed over."""
-        options: dict[str, object] = {"INFERENCE_PRECISION_HINT": self.precision_hint, "PERFORMANCE_HINT": "LATENCY"}
+    def compile(self, model: ov.Model, *, reads_caches: bool = False) -> ov.CompiledModel:
+        """Compile, from the cache where it has the model; a cache that cannot be used is passed over.
+
+        Args:
+            model: What to compile.
+            reads_caches: It multiplies a few rows with large caches that come in as inputs.
+        """
+        options: dict[str, object] = {"INFERENCE_PRECISION_HINT": self.compute, "PERFORMANCE_HINT": "LATENCY"}
         if self.plugin == "CPU":
-            options |= {"NUM_STREAMS": 1} | ({"INFERENCE_NUM_THREADS": self.threads} if self.threads else {})
+            # Integer activations share a scale over so many values; fewer cost more time than they gain in precision.
+            options |= {"NUM_STREAMS": 1, "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128}
+            options |= {"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}
+            # Fused attention packs the caches anew at each step: 94 ms in place of 48 for 8 rows of base on AVX2.
+            options |= {"SNIPPETS_MODE": "DISABLE"} if reads_caches else {}
         if self.cache is not None:
             try:
                 return self.core.compile_model(model, self.plugin, options | {"CACHE_DIR": str(self.cache)})

@@ -1,113 +1,207 @@
-"""Running the decoder graph over slots: any number of rows at once, or one static row at a time for the NPU."""
+"""Running the decoder graph: any number of rows at once, or one row of fixed shapes after the other for the NPU."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
 from whisper_inference.arrays import FloatArray
-from whisper_inference.engines.openvino.decoder_graph import DecoderShape
-from whisper_inference.engines.openvino.slots import Slots
+from whisper_inference.engines.openvino.caches import CacheArray
+from whisper_inference.models.dimensions import ModelDimensions
 
-_MASKED = np.float32(-1e4)
+_MASKED: Final = np.float32(-1e4)
 """Added to scores that must not count: its exponential is zero in every format, and it fits all of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class DecoderCall:
+    """What to run."""
+
+    embedded: FloatArray
+    """`[rows, tokens, width]`."""
+    cross: list[CacheArray]
+    """Keys and values of the windows, layer by layer."""
+    lengths: Sequence[int]
+    """Positions that each row remembers."""
+    past: list[CacheArray] | None
+    """The rows' memory, layer by layer; `None` for a row that begins."""
+    logits_at: Sequence[int]
+    """Positions whose logits are wanted, counted through all rows."""
+    scored: bool = False
+    """Alignment scores are wanted too."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderAnswer:
+    """Views of the decoder's own memory: good until its next call."""
+
+    logits: FloatArray
+    """`[len(logits_at), vocabulary]`."""
+    new: list[CacheArray]
+    """Keys and values of the new positions, layer by layer, `[rows, heads, tokens, head width]`."""
+    scores: FloatArray | None
+    """`[heads, tokens, audio_context]` of the first window."""
+
+
 class Decoder(Protocol):
-    """Appends tokens to slots; the new keys and values are written at each slot's own length."""
+    """Appends tokens to rows."""
 
-    def append(
-        self, slots: Slots, first: int, lengths: Sequence[int], embedded: FloatArray, logits_at: Sequence[int]
-    ) -> FloatArray:
-        """Run the slots from `first` on, one for each length.
+    @property
+    def batches(self) -> bool:
+        """Neighbouring rows run in one call faster than one after the other."""
+        ...
 
-        Args:
-            slots: The batch.
-            first: The first slot.
-            lengths: Positions that each slot's past has now.
-            embedded: `[rows, tokens, width]`.
-            logits_at: Positions among the new tokens.
-
-        Returns:
-            Logits `[rows, len(logits_at), vocabulary]`, or alignment scores `[rows, heads, tokens, audio_context]`.
-        """
+    def run(self, call: DecoderCall) -> DecoderAnswer:
+        """Run the graph."""
         ...
 
 
 class DynamicDecoder:
     """All rows in one call; for devices that take any shape."""
 
-    def __init__(self, model: ov.CompiledModel, compute: ov.Type) -> None:
-        self._request = model.create_infer_request()
-        self._compute = compute
+    batches = True
 
-    def append(
-        self, slots: Slots, first: int, lengths: Sequence[int], embedded: FloatArray, logits_at: Sequence[int]
-    ) -> FloatArray:
-        """Run the slots in one batch."""
-        rows, tokens = embedded.shape[:2]
-        inputs: list[NDArray[Any]] = [embedded, past_mask(lengths, slots.capacity), causal_mask(tokens)]
-        if logits_at:
-            inputs.append(np.array(logits_at, dtype=np.int64))
-        tensors = [ov.Tensor(value) for value in inputs]
-        tensors += cache_tensors(slots, first, rows, self._compute)
-        for index, tensor in enumerate(tensors):
-            self._request.set_input_tensor(index, tensor)
-        self._request.infer()
-        write_back(self._request, slots, first, lengths, tokens)
-        result: FloatArray = np.array(self._request.get_output_tensor(0).data)
-        return result
+    def __init__(self, model: ov.CompiledModel, compute: ov.Type) -> None:
+        # A prompt between two steps must not unbind what the steps have bound.
+        self._step, self._prompt = (_Request(model, compute) for _ in range(2))
+        self._scores = len(model.outputs) % 2 == 0
+        self._nothing = [
+            np.zeros(
+                (1, port.partial_shape[1].get_length(), 1, port.partial_shape[3].get_length()), cache_dtype(compute)
+            )
+            for port in model.inputs[_DYNAMIC_INPUTS:]
+            if port.partial_shape[2].is_dynamic
+        ]
+        """A past of one masked position: shorter than any room for a real one."""
+
+    def run(self, call: DecoderCall) -> DecoderAnswer:
+        """Run the rows in one batch."""
+        request = self._step if call.past is not None else self._prompt
+        past = self._nothing if call.past is None else call.past
+        tokens = call.embedded.shape[1]
+        request.set_inputs(
+            call.embedded,
+            past_mask(call.lengths, past[0].shape[2]),
+            causal_mask(tokens),
+            np.array(call.logits_at, dtype=np.int64),
+            np.array([tokens if call.scored else 0], dtype=np.int64),
+        )
+        request.bind_caches(past, call.cross)
+        request.infer(len(call.logits_at))
+        scores = request.output(-1)[0] if self._scores and call.scored else None
+        return DecoderAnswer(request.logits, request.new_cache(len(past)), scores)
 
 
 class StaticDecoder:
-    """One row at a time, in pieces of a fixed number of tokens, the last one padded; for the NPU."""
+    """One row at a time, prompts in pieces of a fixed number of tokens, the last one padded; for the NPU."""
 
-    def __init__(self, models: Sequence[tuple[int, ov.CompiledModel]], compute: ov.Type) -> None:
-        self._requests = [(tokens, model.create_infer_request()) for tokens, model in models]
-        """From the fewest tokens to the most."""
-        self._compute = compute
+    batches = False
 
-    def append(
-        self, slots: Slots, first: int, lengths: Sequence[int], embedded: FloatArray, logits_at: Sequence[int]
-    ) -> FloatArray:
-        """Run the slots one after the other."""
-        results = [
-            self._append_row(slots, first + row, length, embedded[row : row + 1], logits_at)
-            for row, length in enumerate(lengths)
+    def __init__(
+        self, step: ov.CompiledModel, piece: ov.CompiledModel, compute: ov.Type, dimensions: ModelDimensions
+    ) -> None:
+        self._step, self._piece = _Request(step, compute), _Request(piece, compute)
+        self._piece_tokens = piece.inputs[0].shape[1]
+        heads = dimensions.text_heads
+        past = (1, heads, dimensions.text_context, dimensions.text_width // heads)
+        self._scores = len(piece.outputs) % 2 == 0
+        self._begun: list[CacheArray] = [
+            np.zeros(past, cache_dtype(compute)) for _ in range(2 * dimensions.text_layers)
         ]
-        return np.stack(results)
+        """The memory of a row that begins: every piece of its prompt remembers those before it."""
 
-    def _append_row(
-        self, slots: Slots, slot: int, length: int, embedded: FloatArray, logits_at: Sequence[int]
-    ) -> FloatArray:
-        tokens, request = self._fitting(embedded.shape[1])
-        pieces = []
-        for begin in range(0, embedded.shape[1], tokens):
-            piece = embedded[:, begin : begin + tokens]
+    def run(self, call: DecoderCall) -> DecoderAnswer:
+        """Run a prompt piece by piece, or the steps of rows one after the other."""
+        return self._run_prompt(call) if call.past is None else self._run_step(call, call.past)
+
+    def _run_step(self, call: DecoderCall, past: list[CacheArray]) -> DecoderAnswer:
+        self._infer(self._step, call.embedded, call.lengths[0], past, call.cross)
+        return DecoderAnswer(self._step.logits[list(call.logits_at)], self._step.new_cache(len(past)), None)
+
+    def _run_prompt(self, call: DecoderCall) -> DecoderAnswer:
+        tokens = call.embedded.shape[1]
+        scores: list[FloatArray] = []
+        wanted = np.array(call.logits_at, dtype=np.int64)
+        logits = np.empty((len(wanted), self._piece.vocabulary), np.float32)
+        for begin in range(0, tokens, self._piece_tokens):
+            piece = call.embedded[:, begin : begin + self._piece_tokens]
             count = piece.shape[1]
-            padded = np.pad(piece, ((0, 0), (0, tokens - count), (0, 0)))
-            inputs: list[NDArray[Any]] = [padded, past_mask([length + begin], slots.capacity), causal_mask(tokens)]
-            if logits_at:
-                inputs.append(np.arange(tokens))
-            tensors = [ov.Tensor(value) for value in inputs]
-            tensors += cache_tensors(slots, slot, 1, self._compute)
-            for index, tensor in enumerate(tensors):
-                request.set_input_tensor(index, tensor)
-            request.infer()
-            write_back(request, slots, slot, [length + begin], count)
-            pieces.append(np.array(request.get_output_tensor(0).data)[0, ..., :count, :])
-        whole = np.concatenate(pieces, axis=-2)
-        return whole[list(logits_at)] if logits_at else whole
+            padded = np.pad(piece, ((0, 0), (0, self._piece_tokens - count), (0, 0)))
+            self._infer(self._piece, padded, begin, self._begun, call.cross)
+            for kept, new in zip(self._begun, self._piece.new_cache(len(self._begun)), strict=True):
+                kept[:, :, begin : begin + count] = new[:, :, :count]
+            here = (wanted >= begin) & (wanted < begin + count)
+            logits[here] = self._piece.logits[wanted[here] - begin]
+            if self._scores and call.scored:
+                scores.append(self._piece.output(-1)[0, :, :count].copy())
+        new_cache = [kept[:, :, :tokens] for kept in self._begun]
+        return DecoderAnswer(logits, new_cache, np.concatenate(scores, axis=1) if scores else None)
 
-    def _fitting(self, tokens: int) -> tuple[int, ov.InferRequest]:
-        return next((pair for pair in self._requests if pair[0] >= tokens), self._requests[-1])
+    @staticmethod
+    def _infer(
+        request: "_Request", embedded: FloatArray, length: int, past: list[CacheArray], cross: list[CacheArray]
+    ) -> None:
+        tokens = embedded.shape[1]
+        request.set_inputs(embedded, past_mask([length], past[0].shape[2]), causal_mask(tokens), np.arange(tokens))
+        request.bind_caches(past, cross)
+        request.infer(tokens)
 
 
-def static_shapes(text_context: int, piece: int) -> tuple[DecoderShape, DecoderShape]:
-    """Return the shapes that a static decoder is compiled in: a step, and a piece of a prompt."""
-    return DecoderShape(1, 1, text_context), DecoderShape(1, piece, text_context)
+class _Request:
+    """An inference request that binds caches anew only when they have moved."""
+
+    def __init__(self, model: ov.CompiledModel, compute: ov.Type) -> None:
+        self._request = model.create_infer_request()
+        self._compute = compute
+        self._dtype = cache_dtype(compute)
+        self.vocabulary = int(model.outputs[0].partial_shape[1].get_length())
+        self._small_inputs = 0
+        self._bound: tuple[list[CacheArray], list[CacheArray]] | None = None
+        self._logits: FloatArray = np.empty((0, self.vocabulary), np.float32)
+        self.logits = self._logits
+        """What the last inference wrote, `[positions, vocabulary]`."""
+
+    def set_inputs(self, *values: NDArray[Any]) -> None:
+        """Copy the small inputs, which are new each time."""
+        self._small_inputs = len(values)
+        for index, value in enumerate(values):
+            self._request.set_input_tensor(index, ov.Tensor(value))
+
+    def bind_caches(self, past: list[CacheArray], cross: list[CacheArray]) -> None:
+        """Hand over the caches' memory itself: two of each for a layer, in the order of the graph's inputs."""
+        if self._bound and self._bound[0] is past and self._bound[1] is cross:
+            return
+        index = self._small_inputs
+        for layer in range(0, len(past), 2):
+            for array in (*past[layer : layer + 2], *cross[layer : layer + 2]):
+                self._request.set_input_tensor(index, shared_tensor(array, self._compute))
+                index += 1
+        self._bound = (past, cross)
+
+    def infer(self, positions: int) -> None:
+        """Infer; the logits of so many positions are written to the host's own memory, used again each time."""
+        if positions > len(self._logits):
+            self._logits = np.empty((positions, self.vocabulary), np.float32)
+        self.logits = self._logits[:positions]
+        self._request.set_output_tensor(0, ov.Tensor(self.logits, shared_memory=True))
+        self._request.infer()
+
+    def output(self, index: int) -> FloatArray:
+        """View an output in float32; the last one is -1."""
+        at = index % len(self._request.model_outputs)
+        data: FloatArray = self._request.get_output_tensor(at).data
+        return data
+
+    def new_cache(self, count: int) -> list[CacheArray]:
+        """View the new keys and values."""
+        return [self._request.get_output_tensor(1 + index).data.view(self._dtype) for index in range(count)]
+
+
+_DYNAMIC_INPUTS: Final = 5
+"""Inputs of the dynamic graph before its caches."""
 
 
 def past_mask(lengths: Sequence[int], capacity: int) -> FloatArray:
@@ -121,34 +215,13 @@ def causal_mask(tokens: int) -> FloatArray:
     return np.triu(np.full((tokens, tokens), _MASKED, dtype=np.float32), k=1)
 
 
-def cache_tensors(slots: Slots, first: int, rows: int, compute: ov.Type) -> list[ov.Tensor]:
-    """Hand over the slots' memory itself, in the order of the graph's inputs."""
-    here = slice(first, first + rows)
-    arrays: list[NDArray[Any]] = []
-    for layer, (keys, values) in enumerate(zip(slots.cross_keys, slots.cross_values, strict=True)):
-        arrays += [slots.past[layer, 0, here], slots.past[layer, 1, here], keys[here], values[here]]
-    return [shared_tensor(array, compute) for array in arrays]
-
-
-def shared_tensor(array: NDArray[Any], compute: ov.Type) -> ov.Tensor:
+def shared_tensor(array: CacheArray, compute: ov.Type) -> ov.Tensor:
     """Wrap memory without a copy; numpy has no bf16, so its bits travel as 16-bit integers."""
-    return (
-        ov.Tensor(array, ov.Shape(array.shape), compute)
-        if compute == ov.Type.bf16
-        else ov.Tensor(array, shared_memory=True)
-    )
+    if compute == ov.Type.bf16:
+        return ov.Tensor(array, ov.Shape(array.shape), compute)
+    return ov.Tensor(array, shared_memory=True)
 
 
-def write_back(request: ov.InferRequest, slots: Slots, first: int, lengths: Sequence[int], tokens: int) -> None:
-    """Write the new keys and values at each row's own length."""
-    for layer in range(slots.past.shape[0]):
-        for kind in range(2):
-            new = bits(request.get_output_tensor(1 + 2 * layer + kind), slots.past.dtype)
-            for row, length in enumerate(lengths):
-                slots.past[layer, kind, first + row, :, length : length + tokens] = new[row, :, :tokens]
-
-
-def bits(tensor: ov.Tensor, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """View a tensor's memory in the type that the host keeps it in."""
-    data: NDArray[Any] = tensor.data
-    return data.view(dtype)
+def cache_dtype(compute: ov.Type) -> np.dtype[Any]:
+    """Return the type in which the host keeps caches of a compute type."""
+    return np.dtype(np.uint16) if compute == ov.Type.bf16 else np.dtype(compute.to_dtype())

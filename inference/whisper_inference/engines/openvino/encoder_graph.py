@@ -5,28 +5,29 @@ import openvino as ov
 from openvino import opset15 as ops
 
 from whisper_inference.arrays import FloatArray
-from whisper_inference.engines.openvino.layers import HEAD_WIDTH, Layers, constant
+from whisper_inference.engines.openvino.layers import Layers, constant
 from whisper_inference.models.checkpoint import Checkpoint
 
 _FRAMES = 3000
-_SCALE = np.float32(HEAD_WIDTH**-0.5)
 
 
 def build_encoder(checkpoint: Checkpoint, compute: ov.Type, *, int8: bool) -> ov.Model:
     """Build the encoder for one window; every shape is static.
 
     Its input is the log-mel spectrogram `[1, mel_bins, 3000]`. Its outputs are, for each decoder layer, the keys
-    `[1, heads, 64, audio_context]`, transposed and scaled so that the decoder does neither at each step, and the
-    values `[1, heads, audio_context, 64]`, both in the decoder's compute type.
+    `[1, heads, head width, audio_context]`, transposed and scaled so that the decoder does neither at each step, and
+    the values `[1, heads, audio_context, head width]`, both in the decoder's compute type.
     """
     dimensions = checkpoint.dimensions
-    layers = Layers(checkpoint.weights, dimensions.audio_heads, int8)
+    head_width = dimensions.audio_width // dimensions.audio_heads
+    layers = Layers(checkpoint.weights, dimensions.audio_heads, head_width, int8)
     log_mel = ops.parameter([1, dimensions.mel_bins, _FRAMES], np.float32, name="log_mel")
     hidden = _convolve(log_mel, checkpoint)
     for index in range(dimensions.audio_layers):
         hidden = _block(hidden, layers, f"encoder.blocks.{index}")
     audio = layers.layer_norm(hidden, "encoder.ln_post")
-    cross = Layers(checkpoint.weights, dimensions.text_heads, int8)
+    head_width = dimensions.text_width // dimensions.text_heads
+    cross = Layers(checkpoint.weights, dimensions.text_heads, head_width, int8)
     outputs = [node for index in range(dimensions.text_layers) for node in _cross(audio, cross, index)]
     return ov.Model([ops.convert(node, compute) for node in outputs], [log_mel], "encoder")
 
@@ -53,5 +54,5 @@ def _block(hidden: ov.Node, layers: Layers, block: str) -> ov.Node:
 
 def _cross(audio: ov.Node, layers: Layers, index: int) -> tuple[ov.Node, ov.Node]:
     block = f"decoder.blocks.{index}.cross_attn"
-    keys = layers.split_heads(ops.multiply(layers.linear(audio, f"{block}.key"), ops.constant(_SCALE)))
+    keys = layers.split_heads(ops.multiply(layers.linear(audio, f"{block}.key"), ops.constant(layers.scale)))
     return ops.transpose(keys, np.array([0, 1, 3, 2])), layers.split_heads(layers.linear(audio, f"{block}.value"))

@@ -8,6 +8,7 @@ from whisper_inference.engines.openvino.precision import (
     PrecisionPlan,
     cpu_features,
     plan_precision,
+    require_precision,
 )
 from whisper_inference.errors import UnsupportedPrecision
 
@@ -23,13 +24,14 @@ HALF = frozenset({"FP16", "INT8"})
 @pytest.mark.parametrize(
     ("choice", "device", "capabilities", "features", "plan"),
     [
-        ("auto", "cpu", PLAIN, AVX2, PrecisionPlan("f32", "f32")),
+        ("auto", "cpu", PLAIN, AVX2, PrecisionPlan("int8", "f32", int8_decoder=True)),
         ("auto", "cpu", PLAIN, VNNI, PrecisionPlan("int8", "f32", int8_encoder=True, int8_decoder=True)),
-        ("auto", "cpu", WITH_BF16, AVX512_BF16, PrecisionPlan("bf16", "bf16", int8_decoder=True)),
+        ("auto", "cpu", WITH_BF16, AVX512_BF16, PrecisionPlan("int8", "bf16", int8_decoder=True)),
         ("auto", "cpu", WITH_BF16, AMX, PrecisionPlan("bf16", "bf16")),
         ("auto", "npu", HALF, AVX2, PrecisionPlan("f16", "f16")),
         ("auto", "gpu", PLAIN, AVX2, PrecisionPlan("f32", "f32")),
-        ("int8", "cpu", PLAIN, AVX2, PrecisionPlan("int8", "f32", int8_encoder=True, int8_decoder=True)),
+        ("int8", "cpu", PLAIN, AVX2, PrecisionPlan("int8", "f32", int8_decoder=True)),
+        ("int8", "cpu", PLAIN, VNNI, PrecisionPlan("int8", "f32", int8_encoder=True, int8_decoder=True)),
         ("int8", "cpu", WITH_BF16, AMX, PrecisionPlan("int8", "bf16", int8_decoder=True)),
         ("int8", "npu", HALF, AVX2, PrecisionPlan("int8", "f16", int8_encoder=True, int8_decoder=True)),
         ("f32", "cpu", PLAIN, AVX2, PrecisionPlan("f32", "f32")),
@@ -55,3 +57,13 @@ def test_what_a_device_cannot_compute_in_is_refused_with_what_it_can(
 def test_features_are_the_first_processor_s_flags() -> None:
     assert cpu_features("model name : x\nflags\t\t: fpu avx2 amx_bf16\nflags : other\n") == {"fpu", "avx2", "amx_bf16"}
     assert cpu_features("") == frozenset()
+
+
+def test_a_type_that_the_device_replaced_in_silence_is_refused() -> None:
+    with pytest.raises(UnsupportedPrecision, match="computes in bf16 when asked for f16"):
+        require_precision("f16", PrecisionPlan("f16", "f16"), "bf16")
+
+
+def test_auto_and_int8_take_the_type_that_the_device_computes_in() -> None:
+    require_precision("auto", PrecisionPlan("bf16", "bf16"), "f32")
+    require_precision("int8", PrecisionPlan("int8", "bf16"), "f32")
