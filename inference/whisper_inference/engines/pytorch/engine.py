@@ -129,18 +129,16 @@ class PyTorchEngine:
     def step(self, rows: Sequence[RowId], tokens: Sequence[int]) -> FloatArray:
         """Append one token to each of the rows."""
         here = {self._place(row) for row in rows}
-        longest = max(row.length for index, row in enumerate(self._rows) if row and index in here)
-        require_positions(longest + 1, self._dimensions.text_context)
+        positions = 1 + max(length for place, length in enumerate(self._lengths()) if place in here)
+        require_positions(positions, self._dimensions.text_context)
         self._bring_forward(here, len(rows))
         places = [self._place(row) for row in rows]
-        by_place = dict(zip(places, tokens, strict=True))
-        lengths = [row.length if row else 0 for row in self._rows]
+        next_token = dict(zip(places, tokens, strict=True))
         # Rows that are not stepped may pad a captured bucket: they write where their own next token will overwrite.
-        self._batch.set_inputs([by_place.get(place, 0) for place in range(len(self._rows))], lengths)
-        capacity = self._batch.capacity_for(longest + 1)
-        logits = self._stepper.step(len(rows), capacity)
-        for place in places:
-            if (row := self._rows[place]) is not None:
+        self._batch.set_inputs([next_token.get(place, 0) for place in range(len(self._rows))], self._lengths())
+        logits = self._stepper.step(len(rows), self._batch.capacity_for(positions))
+        for row in self._rows[: len(rows)]:  # these are the ones that were stepped
+            if row is not None:
                 row.length += 1
         answer: FloatArray = logits[torch.tensor(places, device=self._device)].cpu().numpy()
         return answer
@@ -176,6 +174,9 @@ class PyTorchEngine:
         if self._device.type == "cuda":  # pragma: no cover - needs CUDA
             return CapturedStepper(self._decoder, self._batch, max_rows)
         return EagerStepper(self._decoder, self._batch)
+
+    def _lengths(self) -> list[int]:
+        return [row.length if row else 0 for row in self._rows]
 
     def _place(self, name: RowId) -> int:
         for index, row in enumerate(self._rows):
