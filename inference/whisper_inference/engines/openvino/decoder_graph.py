@@ -82,14 +82,18 @@ def build_decoder(checkpoint: Checkpoint, compute: ov.Type, shape: DecoderShape,
         hidden, attention = _cross_attention(hidden, layers, block, (cross_keys, cross_values))
         scores += _chosen_heads(attention, [head for layer, head in checkpoint.alignment_heads if layer == index])
         hidden = layers.feed_forward(hidden, block)
-    outputs = [_logits(hidden, layers, inputs.logits_at), *new]
+    outputs = [_logits(hidden, layers, inputs.logits_at), *new, *_score_outputs(scores, inputs, shape)]
     parameters = [inputs.embedded, inputs.past_mask, inputs.causal_mask, inputs.logits_at]
     if shape.dynamic:
         parameters.append(inputs.scored)
-    if scores and shape.scores:
-        every = ops.concat(scores, 1)
-        outputs.append(_first_tokens(every, inputs.scored) if shape.dynamic else every)
     return ov.Model(outputs, [*parameters, *(parameter for cache in caches for parameter in cache)], "decoder")
+
+
+def _score_outputs(scores: Sequence[ov.Node], inputs: _Inputs, shape: DecoderShape) -> list[ov.Node]:
+    if not (scores and shape.scores):
+        return []
+    every = ops.concat(list(scores), 1)
+    return [_first_tokens(every, inputs.scored) if shape.dynamic else every]
 
 
 def _parameters(width: int, shape: DecoderShape) -> _Inputs:

@@ -1,6 +1,6 @@
 """Who sits where in the next step: rows of one window side by side, windows with as many rows in one batch. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,11 +34,9 @@ def seat(
     by_window: dict[WindowId, list[RowId]] = {}
     for row in rows:
         by_window.setdefault(window_of[row], []).append(row)
-    single = [window for window, heard in by_window.items() if len(heard) == 1]
-    several = [window for window, heard in by_window.items() if len(heard) > 1]
     parties: list[Party] = []
     first_window = first_seat = 0
-    for windows in filter(None, (single, several)):
+    for windows in _by_size(by_window):
         each = max(len(by_window[window]) for window in windows)
         ordered = [window for window in _fill(windows, window_places, first_window, len(windows)) if window is not None]
         seats: list[RowId | None] = []
@@ -49,6 +47,13 @@ def seat(
         first_window += len(ordered)
         first_seat += len(seats)
     return tuple(parties)
+
+
+def _by_size(by_window: Mapping[WindowId, Sequence[RowId]]) -> Iterator[list[WindowId]]:
+    """Yield the windows with one row, then those with several, leaving out what there is none of."""
+    single = [window for window, heard in by_window.items() if len(heard) == 1]
+    several = [window for window, heard in by_window.items() if len(heard) > 1]
+    yield from filter(None, (single, several))
 
 
 def _fill(keys: Sequence[KeyT], places: Mapping[KeyT, int], first: int, count: int) -> list[KeyT | None]:
