@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import openvino as ov
 
 from whisper_inference.engines.base import Capabilities, Device, Precision
@@ -74,7 +73,7 @@ def load_graphs(checkpoint: Checkpoint, settings: OpenVinoSettings) -> LoadedGra
     real = _NAMES.get(encoder.get_property("INFERENCE_PRECISION_HINT"), plan.compute)
     require_precision(settings.precision, plan, real)
     decoder = _load_decoder(checkpoint, compiler, int8=plan.int8_decoder, static=settings.device == "npu")
-    _forget_pages(checkpoint.weights.values())
+    forget_pages(checkpoint.weights.values())
     precision: Precision = "int8" if plan.precision == "int8" else real
     capabilities = Capabilities(
         engine="openvino",
@@ -124,7 +123,7 @@ def static_shapes(text_context: int) -> tuple[DecoderShape, DecoderShape]:
     return DecoderShape(1, 1, text_context), DecoderShape(1, PIECE_TOKENS, text_context)
 
 
-def _forget_pages(weights: Iterable[WeightArray]) -> None:
+def forget_pages(weights: Iterable[WeightArray]) -> None:
     """Give back the memory of mapped weight files: the device has its own copy, and what is still read comes again."""
     for mapped in {id(found): found for weight in weights if (found := _mapping(weight))}.values():
         mapped.madvise(mmap.MADV_DONTNEED)
@@ -132,6 +131,7 @@ def _forget_pages(weights: Iterable[WeightArray]) -> None:
 
 def _mapping(array: WeightArray) -> mmap.mmap | None:
     owner: object = array
-    while isinstance(owner, np.ndarray | memoryview):
-        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
-    return owner if isinstance(owner, mmap.mmap) else None
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        # A view's owner may be a plain object that numpy makes for strides.
+        owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
+    return owner
