@@ -77,5 +77,10 @@ class LogitRules:
 
 def log_normalisers(logits: FloatArray) -> FloatArray:
     """Return the logarithm of each row's sum of exponentials: `[rows]` for `[rows, vocabulary]`."""
-    highest = logits.max(axis=1)
-    return np.asarray(highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1)), dtype=np.float32)
+    scratch = np.empty(logits.shape[1], dtype=np.float32)  # one row stays in the cache, where a copy of all would not
+    normalisers = np.empty(len(logits), dtype=np.float32)
+    for index, row in enumerate(logits):
+        highest = row.max()
+        np.exp(np.subtract(row, highest, out=scratch), out=scratch)
+        normalisers[index] = highest + np.log(scratch.sum())
+    return normalisers

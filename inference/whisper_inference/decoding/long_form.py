@@ -3,7 +3,7 @@
 Both ways are generators that never touch an engine: they yield windows and are sent transcripts.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,10 +17,15 @@ from whisper_inference.decoding.windows import (
     WindowInput,
     WindowTranscript,
 )
-from whisper_inference.transcription import Seconds, TranscriptionOptions
+from whisper_inference.transcription import Seconds, Segment, TranscriptionOptions
 
 _FRESH_START_TEMPERATURE = 0.5
 """Text that needed a higher temperature is too doubtful to condition on."""
+
+_CUT_RANGE = 5 * FRAMES_PER_SECOND
+"""Speech without a pause for 30 s is cut within the last seconds of a window, where it is quietest: between words."""
+_MOMENT = 20
+"""Frames over which loudness is smoothed: shorter than most words, longer than the closure of a plosive."""
 
 Windows: TypeAlias = Generator[WindowInput, WindowTranscript, None]
 """Yields windows in order and is sent the transcript of each."""
@@ -40,6 +45,12 @@ class SpokenAudio:
         cut = self.log_mel[:, seek : seek + frames]
         return np.pad(cut, ((0, 0), (0, FRAMES_PER_WINDOW - cut.shape[1])))
 
+    def quietest_frame(self, first: int, last: int) -> int:
+        """Return the middle of the quietest moment between two frames that are far enough apart to hold one."""
+        loudness = self.log_mel[:, first:last].mean(axis=0)
+        smoothed = np.convolve(loudness, np.ones(_MOMENT), mode="valid")
+        return first + _MOMENT // 2 + int(smoothed.argmin())
+
 
 def sequential(audio: SpokenAudio, model: DecodingModel, options: TranscriptionOptions) -> Windows:
     """Follow the predicted times window by window, each with the text before it as its prompt.
@@ -57,7 +68,7 @@ def sequential(audio: SpokenAudio, model: DecodingModel, options: TranscriptionO
         language, seek = transcript.language, transcript.next_seek
         for segment in transcript.segments:
             history += segment.tokens
-            last_speech = segment.words[-1].end if segment.words else segment.end
+        last_speech = _last_end(transcript.segments, last_speech)
         if not transcript.silent and not _conditions(transcript, options):
             conditioned_from = len(history)
 
@@ -71,16 +82,20 @@ def batched(
     before, and its first segment begins where its speech does.
     """
     prompt = tuple(initial_prompt(model, options))
-    for start, end in pack_spans(spans, audio.frames):
-        yield WindowInput(audio.window(start, end - start), start, end - start, options.language, prompt)
+    for start, end in pack_spans(spans, audio.frames, audio.quietest_frame):
+        log_mel = audio.window(start, end - start)
+        yield WindowInput(log_mel, start, end - start, options.language, prompt, heard_once=True)
 
 
-def pack_spans(spans: Sequence[tuple[Seconds, Seconds]], frames: int) -> list[tuple[int, int]]:
+def pack_spans(
+    spans: Sequence[tuple[Seconds, Seconds]], frames: int, cut_between: Callable[[int, int], int] = max
+) -> list[tuple[int, int]]:
     """Join neighbouring spans into stretches of at most 30 s; a longer span is cut.
 
     Args:
         spans: `(start, end)` in order, without overlap.
         frames: The audio's length; nothing reaches beyond it.
+        cut_between: Chooses where to cut a span that is too long, from the first to the last frame it is given.
 
     Returns:
         `(first, stop)` frames.
@@ -92,8 +107,12 @@ def pack_spans(spans: Sequence[tuple[Seconds, Seconds]], frames: int) -> list[tu
             first = max(first, stretches[-1][1])
             if stop - stretches[-1][0] <= FRAMES_PER_WINDOW:
                 first = stretches.pop()[0]
-        pieces = range(first, stop, FRAMES_PER_WINDOW)
-        stretches += [(piece, min(stop, piece + FRAMES_PER_WINDOW)) for piece in pieces]
+        while stop - first > FRAMES_PER_WINDOW:
+            cut = cut_between(first + FRAMES_PER_WINDOW - _CUT_RANGE, first + FRAMES_PER_WINDOW)
+            stretches.append((first, cut))
+            first = cut
+        if first < stop:
+            stretches.append((first, stop))
     return stretches
 
 
@@ -104,3 +123,10 @@ def initial_prompt(model: DecodingModel, options: TranscriptionOptions) -> list[
 
 def _conditions(transcript: WindowTranscript, options: TranscriptionOptions) -> bool:
     return options.condition_on_previous_text and transcript.temperature <= _FRESH_START_TEMPERATURE
+
+
+def _last_end(segments: Sequence[Segment], before: Seconds) -> Seconds:
+    """Return where the last word ended; the last segment where words were not asked for."""
+    words = [segment.words[-1].end for segment in segments if segment.words]
+    ends = words or [segment.end for segment in segments]
+    return ends[-1] if ends else before

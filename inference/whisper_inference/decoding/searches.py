@@ -19,6 +19,9 @@ from whisper_inference.decoding.requests import Decoding, Step
 Choice: TypeAlias = Callable[[FloatArray], NDArray[np.int64]]
 """Chooses a token for each row of `[rows, vocabulary]`."""
 
+_BLOCK = 256
+"""Tokens that are summed at once in sampling."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
@@ -38,14 +41,34 @@ def most_likely_tokens(logits: FloatArray) -> NDArray[np.int64]:
 
 
 def sampled_tokens(temperature: float, random: np.random.Generator) -> Choice:
-    """Choose at random, by the softmax of the logits over the temperature (the Gumbel-max trick)."""
+    """Choose at random, by the softmax of the logits over the temperature."""
 
     def choose(logits: FloatArray) -> NDArray[np.int64]:
-        noise = random.gumbel(size=logits.shape).astype(np.float32)
-        chosen: NDArray[np.int64] = (logits / np.float32(temperature) + noise).argmax(axis=1)
-        return chosen
+        shares = 1 - random.random(len(logits))  # above 0, up to 1
+        weights = (np.exp((row - row.max()) / np.float32(temperature)) for row in logits)
+        return np.array([_draw(row, share) for row, share in zip(weights, shares, strict=True)], dtype=np.int64)
 
     return choose
+
+
+def _draw(weights: FloatArray, share: float) -> int:
+    """Return the first token that brings the running sum to its share of the total; never one without weight.
+
+    The sum runs over blocks and then within one: over the whole vocabulary it would take ten times as long.
+    """
+    blocks = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK)).cumsum(dtype=np.float64)
+    block, share = _reach(blocks, share)
+    first = block * _BLOCK
+    token, _ = _reach(weights[first : first + _BLOCK].cumsum(dtype=np.float64), share)
+    return first + token
+
+
+def _reach(running: NDArray[np.float64], share: float) -> tuple[int, float]:
+    """Return the entry that reaches a share of the total, and the share of that entry which it takes."""
+    target = share * running[-1]
+    index = int(running.searchsorted(target))
+    before = running[index - 1] if index else 0.0
+    return index, float((target - before) / (running[index] - before))
 
 
 def sample(first: FloatArray, space: SearchSpace, choose: Choice) -> Decoding[list[Hypothesis]]:

@@ -1,7 +1,7 @@
 """From tokens with timestamps to segments, and where the next window begins.
 
-Consecutive timestamps cut the text; what follows the last cut is unfinished, and the next window hears it again.
-The rules are those of openai-whisper's `transcribe`.
+Consecutive timestamps cut the text; what follows the last cut is unfinished, and the next window hears it again, if
+there is one that does. The rules are those of openai-whisper's `transcribe`.
 """
 
 import itertools
@@ -32,15 +32,16 @@ def cut_into_segments(
     tokens, begin = attempt.hypothesis.tokens, model.tokenizer.timestamp_begin
     is_time = [token >= begin for token in tokens]
     complete = is_time[-2:] == [False, True]
-    cuts = _cut_points(is_time, complete=complete)
+    cuts = _cut_points(is_time)
     writer = _SegmentWriter(attempt, window, model, options)
-    window_end = window.seek + window.frames
+    window_end, duration = window.seek + window.frames, window.frames / FRAMES_PER_SECOND
     if not cuts:
-        segment = writer.write(0, len(tokens), 0.0, _last_time(tokens, begin) or window.frames / FRAMES_PER_SECOND)
+        segment = writer.write(0, len(tokens), 0.0, _last_time(tokens, begin) or duration)
         return Cut((segment,), window_end, complete)
+    stops = [*cuts, len(tokens)] if complete or window.heard_once else cuts
     segments = tuple(
-        writer.write(start, stop, *((tokens[at] - begin) * _SECONDS_PER_TOKEN for at in (start, stop - 1)))
-        for start, stop in itertools.pairwise([0, *cuts])
+        writer.write(start, stop, _time(tokens[start], begin), _end_time(tokens[start:stop], begin, duration))
+        for start, stop in itertools.pairwise([0, *stops])
     )
     heard_frames = (tokens[cuts[-1] - 1] - begin) * FRAMES_PER_TOKEN
     # A window that ends where it began would be heard for ever.
@@ -48,10 +49,9 @@ def cut_into_segments(
     return Cut(segments, next_seek, complete)
 
 
-def _cut_points(is_time: Sequence[bool], *, complete: bool) -> list[int]:
-    """Return where segments stop: between two times, and at the end of a text that is complete."""
-    cuts = [index for index, pair in enumerate(itertools.pairwise(is_time), start=1) if all(pair)]
-    return [*cuts, len(is_time)] if cuts and complete else cuts
+def _cut_points(is_time: Sequence[bool]) -> list[int]:
+    """Return where one segment stops and the next begins: between two times."""
+    return [index for index, pair in enumerate(itertools.pairwise(is_time), start=1) if all(pair)]
 
 
 def without_empty(segments: Sequence[Segment]) -> tuple[Segment, ...]:
@@ -60,9 +60,17 @@ def without_empty(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     return tuple(replace(segment, id=index) for index, segment in enumerate(kept))
 
 
+def _time(token: int, begin: int) -> Seconds:
+    return (token - begin) * _SECONDS_PER_TOKEN
+
+
 def _last_time(tokens: Sequence[int], begin: int) -> Seconds:
-    last = next((token for token in reversed(tokens) if token >= begin), begin)
-    return (last - begin) * _SECONDS_PER_TOKEN
+    return _time(next((token for token in reversed(tokens) if token >= begin), begin), begin)
+
+
+def _end_time(tokens: Sequence[int], begin: int, duration: Seconds) -> Seconds:
+    """Return the closing time; text without one lasts until the window does."""
+    return _time(tokens[-1], begin) if tokens[-1] >= begin else max(duration, _time(tokens[0], begin))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class WindowInput:
     """Text before this window, most recent last."""
     last_speech: Seconds = 0.0
     """Where the words before this window ended."""
+    heard_once: bool = False
+    """No later window hears its end again, so text without a closing time is kept."""
 
 
 @dataclass(frozen=True, slots=True)

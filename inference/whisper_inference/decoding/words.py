@@ -68,7 +68,8 @@ def _time_words(
     chosen = logits[np.arange(len(text_tokens)), list(text_tokens)]
     probabilities = np.exp(chosen - log_normalisers(logits))
     scores = yield Align(tokens)
-    ridge = attention_ridge(scores, window.frames // FRAMES_PER_TOKEN)[before:-1]
+    positions_heard = max(1, window.frames // FRAMES_PER_TOKEN)
+    ridge = attention_ridge(scores, positions_heard)[before:-1]
     starts = token_starts(ridge) * (FRAMES_PER_TOKEN / FRAMES_PER_SECOND)
     pieces = model.tokenizer.split_to_words([*text_tokens, end_of_text], language)
     if len(pieces) <= 1:
