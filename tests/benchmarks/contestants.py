@@ -15,7 +15,7 @@ from typing import Protocol
 import httpx
 import psutil
 
-from tests.benchmarks.worker import Job, Outcome
+from tests.benchmarks.worker import Job, Outcome, peak_rss_bytes
 
 _KEY = "benchmark-key-of-no-value"
 _START_SECONDS = 300
@@ -108,7 +108,7 @@ class OurServer:
         with ThreadPoolExecutor(self.in_flight) as pool:
             texts = list(pool.map(lambda clip: self._transcribe(clip, job), job.clips))
         elapsed = time.perf_counter() - wall
-        return Outcome(texts, elapsed, self._core_seconds() - core, self._peak_rss_bytes())
+        return Outcome(texts, elapsed, self._core_seconds() - core, peak_rss_bytes(self._process.pid))
 
     def close(self) -> None:
         """End the process."""
@@ -128,11 +128,6 @@ class OurServer:
     def _core_seconds(self) -> float:
         times = self._process.cpu_times()
         return float(times.user + times.system)
-
-    def _peak_rss_bytes(self) -> int:
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS

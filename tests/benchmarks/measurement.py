@@ -31,7 +31,8 @@ class Figure:
     audio_seconds_per_core_second: float
     audio_seconds_per_second: float
     word_error_rate: float
-    peak_rss_mib: float
+    peak_rss_mib: float | None
+    """`None` where it was not measured."""
     rounds: int
 
 

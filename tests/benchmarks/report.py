@@ -26,6 +26,8 @@ HTTP as a server's process; the peers run inside theirs, without HTTP. A core-se
 (user and system), so systems that thread differently compare fairly. With 8 in flight each peer has one model per core
 on one thread.
 
+Each figure is the median of {rounds} counted round(s) after an uncounted one.
+
 Machine: {machine}, {cores} cores used · {date} · OpenVINO {openvino}
 
 ![audio-seconds per core-second](benchmarks.svg)
@@ -35,7 +37,13 @@ Machine: {machine}, {cores} cores used · {date} · OpenVINO {openvino}
 def write_report(figures: Sequence[Figure], cores: int, page: Path) -> None:
     """Write the page and, beside it, the plot."""
     parts = [
-        _PREAMBLE.format(machine=_processor(), cores=cores, date=datetime.now(UTC).date(), openvino=version("openvino"))
+        _PREAMBLE.format(
+            machine=_processor(),
+            cores=cores,
+            date=datetime.now(UTC).date(),
+            openvino=version("openvino"),
+            rounds=min(figure.rounds for figure in figures),
+        )
     ]
     for settings, heading in _HEADINGS.items():
         rows = [figure for figure in figures if figure.settings == settings]
@@ -54,7 +62,7 @@ def _table(rows: Sequence[Figure]) -> Iterator[str]:
         yield (
             f"| {row.size} | {row.in_flight} | {row.system} | {row.audio_seconds_per_core_second:.2f} "
             f"| {'' if row.system == _OURS else f'{ratio:.2f}×'} | {row.audio_seconds_per_second:.2f} "
-            f"| {100 * row.word_error_rate:.1f} | {row.peak_rss_mib:.0f} |"
+            f"| {100 * row.word_error_rate:.1f} | {'' if row.peak_rss_mib is None else f'{row.peak_rss_mib:.0f}'} |"
         )
 
 

@@ -4,12 +4,12 @@ Its processor time is the process's own, so that systems with different threadin
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal, Protocol, TypeAlias
 
@@ -75,5 +75,11 @@ def _run(job: Job, idle: "SimpleQueue[Peer]", in_flight: int) -> Outcome:
     wall, core = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(in_flight) as pool:
         texts = list(pool.map(one, job.clips))
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return Outcome(texts, time.perf_counter() - wall, time.process_time() - core, usage.ru_maxrss * 1024)
+    return Outcome(texts, time.perf_counter() - wall, time.process_time() - core, peak_rss_bytes("self"))
+
+
+def peak_rss_bytes(process: int | str) -> int:
+    """Return a process's peak resident memory; `ru_maxrss` would begin with that of the parent it was forked from."""
+    status = Path(f"/proc/{process}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
