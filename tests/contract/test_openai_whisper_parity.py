@@ -1,26 +1,14 @@
 """Both engines write, token for token, what openai-whisper's own `transcribe` writes in float32 at temperature 0."""
 
-import re
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
-import jiwer
 import pytest
-import whisper
-import whisper.tokenizer
 
-from tests.support.checkpoints import CLIPS, MORE_CLIPS, Clip, read_clips
-from tests.support.drive import run_windows
+from tests.support.checkpoints import CLIPS, MORE_CLIPS, read_clips
 from tests.support.lineup import LINEUP, Contestant
-from tests.support.openai_whisper import log_mel_spectrogram, whisper_model
-from whisper_inference.decoding.long_form import SpokenAudio, sequential
-from whisper_inference.decoding.window import decode_window
-from whisper_inference.decoding.windows import DecodingModel
-from whisper_inference.engines.base import Engine
+from tests.support.transcribing import Mode, Ours, Reference, openai_transcriber, transcriber, word_error_rate
 from whisper_inference.models.checkpoint import Checkpoint
-from whisper_inference.transcription import Segment, TranscriptionOptions
 
 CARD_ERROR_RATE = 0.065
 """Of voices that were not seen; these clips are of both kinds."""
@@ -29,23 +17,9 @@ PROMPT = "Tokyo and London in November."
 
 ALL = tuple(read_clips(CLIPS))
 SHORT = tuple(clip for clip in ALL if not clip.long)
+SPOKEN = tuple(clip for clip in ALL if clip.text and clip.path.suffix in {".wav", ".flac"})
 FEW = tuple(clip for clip in SHORT if clip.name in {"seen_0.wav", "unseen_1.wav", "silence_4.wav"})
 EXACT_ENGINES = tuple(contestant for contestant in LINEUP if contestant.name in {"openvino-cpu-f32", "pytorch-cpu-f32"})
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """The same wish in our words and in openai-whisper's."""
-
-    name: str
-    clips: tuple[Clip, ...]
-    ours: Mapping[str, Any] = field(default_factory=dict)
-    theirs: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def options(self) -> TranscriptionOptions:
-        """Ours; English unless asked otherwise."""
-        return TranscriptionOptions(**{"language": "en", "temperatures": (0.0,), **self.ours})
 
 
 MODES: Final = (
@@ -63,28 +37,10 @@ MODES: Final = (
 )
 BEAM: Final = Mode("beam", FEW, {"beam_size": 5}, {"beam_size": 5})
 
-Reference = Callable[[Mode, Clip], list[dict[str, Any]]]
-Ours = Callable[[Mode, Clip], list[Segment]]
-
 
 @pytest.fixture(scope="module")
 def theirs(demo_checkpoint: Checkpoint) -> Reference:
-    """openai-whisper's segments with text; each asked for once."""
-    with warnings.catch_warnings():
-        # It leaves its vocabulary's file to the garbage collector, and keeps what it read.
-        warnings.simplefilter("ignore", ResourceWarning)
-        whisper.tokenizer.get_tokenizer(multilingual=True, num_languages=demo_checkpoint.dimensions.language_count)
-    model = whisper_model(demo_checkpoint)
-    known: dict[tuple[str, Clip], list[dict[str, Any]]] = {}
-
-    def transcribe(mode: Mode, clip: Clip) -> list[dict[str, Any]]:
-        if (mode.name, clip) not in known:
-            options = {"language": "en", "temperature": 0.0, **mode.theirs}
-            segments = whisper.transcribe(model, clip.samples(), fp16=False, **options)["segments"]
-            known[mode.name, clip] = [segment for segment in segments if segment["tokens"]]
-        return known[mode.name, clip]
-
-    return transcribe
+    return openai_transcriber(demo_checkpoint)
 
 
 @pytest.fixture(scope="module", params=EXACT_ENGINES, ids=lambda contestant: contestant.name)
@@ -94,20 +50,6 @@ def ours(request: pytest.FixtureRequest, demo_checkpoint: Checkpoint) -> Iterato
     engine = contestant.load(demo_checkpoint)
     yield transcriber(engine, demo_checkpoint)
     engine.close()
-
-
-def transcriber(engine: Engine, checkpoint: Checkpoint) -> Ours:
-    """Transcribe with an engine, window after window, on openai-whisper's own features."""
-    model = DecodingModel.of(checkpoint)
-
-    def transcribe(mode: Mode, clip: Clip) -> list[Segment]:
-        features = log_mel_spectrogram(clip.samples(), model.dimensions.mel_bins)
-        audio = SpokenAudio(features, features.shape[1] - 3000)
-        windows = sequential(audio, model, mode.options)
-        transcripts = run_windows(windows, lambda window: decode_window(window, model, mode.options), engine)
-        return [segment for transcript in transcripts for segment in transcript.segments]
-
-    return transcribe
 
 
 @pytest.mark.slow
@@ -157,7 +99,7 @@ def error_rates(demo_checkpoint: Checkpoint) -> Callable[[str], float]:
     def rate(name: str) -> float:
         if name not in known:
             engine = next(contestant for contestant in LINEUP if contestant.name == name).load(demo_checkpoint)
-            known[name] = word_error_rate(transcriber(engine, demo_checkpoint))
+            known[name] = _error_rate(transcriber(engine, demo_checkpoint))
             engine.close()
         return known[name]
 
@@ -176,14 +118,6 @@ def test_fewer_bits_cost_at_most_a_fifth_of_a_point(error_rates: Callable[[str],
     assert error_rates(name) <= error_rates("openvino-cpu-f32") + 0.002
 
 
-def word_error_rate(transcribe: Ours) -> float:
-    """Return the share of words that are wrong over all clips with speech."""
-    spoken = [clip for clip in ALL if clip.text and clip.path.suffix in {".wav", ".flac"}]
-    texts = ["".join(segment.text for segment in transcribe(MODES[0], clip)) for clip in spoken]
-    rate: float = jiwer.wer([plain(clip.text) for clip in spoken], [plain(text) for text in texts])
-    return rate
-
-
-def plain(text: str) -> str:
-    """Leave words alone: lower case, no punctuation."""
-    return " ".join(re.findall(r"[\w']+", text.lower()))
+def _error_rate(transcribe: Ours) -> float:
+    texts = ["".join(segment.text for segment in transcribe(MODES[0], clip)) for clip in SPOKEN]
+    return word_error_rate(SPOKEN, texts)
