@@ -29,6 +29,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--cache", type=Path, default=Path(".cache/benchmarks"))
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"))
     options = parser.parse_args(arguments)
+    if options.clips < max(options.in_flight):
+        parser.error(f"{max(options.in_flight)} in flight need as many clips; --clips is {options.clips}")
     clips = _load_clips(options.clips)
     figures: list[Figure] = []
     for size in options.sizes:
