@@ -18,6 +18,7 @@ class RuntimeConfig(BaseModel):
 
     model: str = Field(description="A folder, a .pt file, or the name of a model at the hub.")
     revision: str = Field("main", description="Branch, tag or commit of a model at the hub.")
+    model_name: str | None = Field(None, description="The name that clients ask for; by default the model's own.")
     device: Literal["auto", "npu", "gpu", "cpu"] = Field(
         "auto", description="auto tries NPU, GPU and CPU in this order; a single one means that one or a refusal."
     )

@@ -37,14 +37,15 @@ async def open_services(settings: RuntimeConfig, load_model: ModelLoader, metric
     """Load the model, off the event loop, and run it until the context is left."""
     loaded = await asyncio.to_thread(load_model, settings)
     engine = loaded.engine.engine
-    metrics.model_loaded(loaded.checkpoint.name, engine.capabilities)
+    name = settings.model_name or loaded.checkpoint.name
+    metrics.model_loaded(name, engine.capabilities)
     scheduler = Scheduler(engine, metrics, SchedulerSettings(max_backlog=settings.max_backlog_seconds))
     front_end = ThreadedFrontEnd(_audio_steps(settings, loaded))
     model = DecodingModel.of(loaded.checkpoint)
     transcriber = Transcriber(scheduler, model, front_end, withhold_invented, metrics, clock=time.monotonic)
     scheduler.start()
     try:
-        yield Services(loaded.checkpoint.name, model, loaded.engine.attempts, scheduler, transcriber)
+        yield Services(name, model, loaded.engine.attempts, scheduler, transcriber)
     finally:
         front_end.close()
         await asyncio.to_thread(scheduler.close)
