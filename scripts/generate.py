@@ -10,37 +10,56 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, get_args
+from typing import Final, get_args, get_origin
 
+import typer
 import whisper
+import yaml
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.testing import CliRunner
 
+from scripts.api_reference import render_api
 from scripts.make_vocabulary import build_vocabulary, read_ranks
 from whisper_contract.runtime import ENVIRONMENT_PREFIX, RuntimeConfig
 from whisper_inference.cli.program import build_program
+from whisper_operator.api.crd import build_crd
+from whisper_operator.cli import build_program as build_operator
+from whisper_operator.settings import ENVIRONMENT_PREFIX as OPERATOR_PREFIX
+from whisper_operator.settings import OperatorSettings
 
 _NOTICE = "<!-- Made by `make generate`; do not edit. -->\n"
 _ASSETS = Path(whisper.__file__).parent / "assets"
-_COMMANDS = ("", "serve", "transcribe", "fetch-model")
+_PROGRAMS: Final[Mapping[str, tuple[Callable[[], typer.Typer], tuple[str, ...]]]] = MappingProxyType(
+    {
+        "whisper-inference": (build_program, ("", "serve", "transcribe", "fetch-model")),
+        "whisper-operator": (build_operator, ("", "run", "render", "crd", "play")),
+    }
+)
 
 
 def render_settings() -> str:
-    """Render the table of the server's settings, from the contract."""
-    rows = [_row(name, field) for name, field in RuntimeConfig.model_fields.items()]
+    """Render the tables of both programs' settings."""
     return (
-        f"{_NOTICE}# Settings of the server\n\n"
+        f"{_NOTICE}# Settings\n\n## The server\n\n"
         "Each is an environment variable. The options of `whisper-inference serve` ([cli.md](cli.md)) come first.\n\n"
-        "| variable | value | default | meaning |\n|---|---|---|---|\n" + "".join(rows)
+        f"{_table(RuntimeConfig, ENVIRONMENT_PREFIX)}\n## The operator\n\n{_table(OperatorSettings, OPERATOR_PREFIX)}"
     )
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    default = "required" if field.is_required() else "" if field.default is None else f"`{field.default}`"
-    return f"| `{ENVIRONMENT_PREFIX}{name.upper()}` | {_values(field)} | {default} | {field.description} |\n"
+def _table(settings: type[BaseModel], prefix: str) -> str:
+    rows = (_row(f"{prefix}{name.upper()}", field) for name, field in settings.model_fields.items())
+    return "| variable | value | default | meaning |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def _row(variable: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else "" if field.default in {None, ()} else f"`{field.default}`"
+    return f"| `{variable}` | {_values(field)} | {default} | {field.description} |\n"
 
 
 def _values(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is tuple:
+        return "JSON list"
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
@@ -52,14 +71,21 @@ def _values(field: FieldInfo) -> str:
 
 def render_commands() -> str:
     """Render what each command says of itself."""
-    program, runner = build_program(), CliRunner()
     sections = []
-    for command in _COMMANDS:
-        arguments = [*command.split(), "--help"]
-        said = runner.invoke(program, arguments, prog_name="whisper-inference", env={"COLUMNS": "100"}).stdout
-        text = re.sub(r"[ \t]+$", "", said.strip("\n"), flags=re.MULTILINE)
-        sections.append(f"## whisper-inference {command}".rstrip() + f"\n\n```text\n{text}\n```\n")
+    for name, (build, commands) in _PROGRAMS.items():
+        sections += [_section(build(), name, command) for command in commands]
     return f"{_NOTICE}# Commands\n\n" + "\n".join(sections)
+
+
+def _section(program: typer.Typer, name: str, command: str) -> str:
+    said = CliRunner().invoke(program, [*command.split(), "--help"], prog_name=name, env={"COLUMNS": "100"}).stdout
+    text = re.sub(r"[ \t]+$", "", said.strip("\n"), flags=re.MULTILINE)
+    return f"## {name} {command}".rstrip() + f"\n\n```text\n{text}\n```\n"
+
+
+def render_crd() -> str:
+    """Render the definition of the resource."""
+    return "# Made by `make generate`; do not edit.\n" + yaml.safe_dump(build_crd(), sort_keys=False, width=120)
 
 
 def _render_vocabulary(name: str) -> Callable[[], str]:
@@ -74,6 +100,8 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = MappingProxyType(
     {
         Path("docs/settings.md"): render_settings,
         Path("docs/cli.md"): render_commands,
+        Path("docs/api.md"): lambda: _NOTICE + render_api(),
+        Path("crds/whisperdeployments.whisperoperator.dev.yaml"): render_crd,
         Path("inference/whisper_inference/models/vocabulary/multilingual.json"): _render_vocabulary(
             "multilingual.tiktoken"
         ),

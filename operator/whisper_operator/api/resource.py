@@ -1,0 +1,41 @@
+"""The whole object, as the API server hands it out."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from whisper_operator.api.spec import WhisperDeploymentSpec
+from whisper_operator.api.status import WhisperDeploymentStatus
+
+
+class ObjectMeta(BaseModel):
+    """The part of `metadata` that matters here; the rest is left alone."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore", frozen=True)
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 0
+    deletion_timestamp: datetime | None = None
+
+
+class WhisperDeployment(BaseModel):
+    """A resource with its status."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="ignore", frozen=True)
+
+    metadata: ObjectMeta
+    spec: WhisperDeploymentSpec
+    status: WhisperDeploymentStatus = Field(default_factory=WhisperDeploymentStatus)
+
+
+def parse(manifest: dict[str, Any]) -> WhisperDeployment:
+    """Read an object as the API server stores it.
+
+    Raises:
+        pydantic.ValidationError: It is not what this version of the operator understands.
+    """
+    return WhisperDeployment.model_validate(manifest)
