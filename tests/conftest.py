@@ -29,3 +29,14 @@ def base_checkpoint(demo_checkpoint: Checkpoint) -> Checkpoint:
 def clips() -> dict[str, Clip]:
     """The repository's recordings by file name."""
     return {clip.name: clip for clip in read_clips(CLIPS)}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let golden files be written anew, and another cluster be used."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew; read the difference")
+    parser.addoption(
+        "--cluster",
+        choices=["own", "existing"],
+        default="own",
+        help="where tests/cluster runs: a control plane of its own, or the cluster of KUBECONFIG",
+    )

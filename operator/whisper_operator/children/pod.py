@@ -1,0 +1,137 @@
+"""The pod of a pool: on its device, and restricted.
+
+https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from whisper_contract.surface import HEALTH_PATH, HTTP_PORT, MANAGEMENT_PORT, READY_PATH
+from whisper_operator.api.base import ApiModel
+from whisper_operator.api.pool import Pool
+from whisper_operator.api.resource import WhisperDeployment
+from whisper_operator.children.environment import DRAIN_SECONDS, environment, runtime_config
+from whisper_operator.children.names import pool_selector
+from whisper_operator.children.resources import container_resources
+from whisper_operator.children.service_account import service_account_name
+from whisper_operator.children.volumes import CACHE_FOLDER, HUB_TOKEN_FOLDER, server_volumes
+from whisper_operator.defaults import Defaults
+from whisper_operator.devices import profile_of, tolerations_of
+
+_USER: Final = 65532
+"""Who the images run as; no user of a node has this number."""
+_PROBE_SECONDS: Final = 10
+_LEAVING_SECONDS: Final = 5
+"""How long a pod that stops still takes requests: load balancers need this long to hear of it."""
+_MARGIN_SECONDS: Final = 15
+
+_LOCKED: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def build_pod_spec(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> dict[str, Any]:
+    """Build the `spec` of a pool's pods."""
+    profile = profile_of(pool)
+    image = pool.image or defaults.image_for(profile.engine)
+    volumes, mounts = server_volumes(owner)
+    fetch = _fetch(owner, image)
+    spec: dict[str, Any] = {
+        "serviceAccountName": service_account_name(owner.metadata.name),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _LEAVING_SECONDS + DRAIN_SECONDS + _MARGIN_SECONDS,
+        "securityContext": _security(defaults.render_groups if profile.render_group else ()),
+        "containers": [_server(owner, pool, image, mounts, profile.startup)],
+        "volumes": [*volumes, *_hub_token(owner)],
+        "tolerations": [*tolerations_of(pool), *(_plain(each) for each in pool.tolerations)],
+        "topologySpreadConstraints": [
+            _plain(each) | {"labelSelector": {"matchLabels": pool_selector(owner.metadata.name, pool.name)}}
+            for each in pool.topology_spread_constraints
+        ],
+        "initContainers": fetch,
+        "nodeSelector": dict(pool.node_selector),
+        "imagePullSecrets": [_plain(each) for each in pool.image_pull_secrets],
+        "runtimeClassName": pool.runtime_class_name,
+        "priorityClassName": pool.priority_class_name,
+    }
+    return {key: value for key, value in spec.items() if value not in ([], {}, None)}
+
+
+def _server(
+    owner: WhisperDeployment, pool: Pool, image: str, mounts: list[dict[str, Any]], startup: timedelta
+) -> dict[str, Any]:
+    attempts = int(startup.total_seconds()) // _PROBE_SECONDS
+    return {
+        "name": "server",
+        "image": image,
+        "args": ["serve"],
+        "env": [*environment(runtime_config(owner, pool)), *(_plain(each) for each in pool.env)],
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "management", "containerPort": MANAGEMENT_PORT, "protocol": "TCP"},
+        ],
+        "resources": container_resources(owner.spec.model, pool),
+        "securityContext": _LOCKED,
+        "volumeMounts": mounts,
+        # Ready means that a real clip was transcribed: until then a start goes on, for as long as the device may take.
+        "startupProbe": _probe(READY_PATH, failures=attempts),
+        "readinessProbe": _probe(READY_PATH, failures=2),
+        "livenessProbe": _probe(HEALTH_PATH, failures=3),
+        "lifecycle": {"preStop": {"sleep": {"seconds": _LEAVING_SECONDS}}},
+    }
+
+
+def _probe(path: str, *, failures: int) -> dict[str, Any]:
+    get = {"path": path, "port": "management", "scheme": "HTTP"}
+    return {"httpGet": get, "periodSeconds": _PROBE_SECONDS, "timeoutSeconds": 5, "failureThreshold": failures}
+
+
+def _fetch(owner: WhisperDeployment, image: str) -> list[dict[str, Any]]:
+    """Download the model before the server starts: a hub that fails is then told from a device that fails."""
+    hub = owner.spec.model.source.hugging_face
+    if hub is None:
+        return []
+    variables = [{"name": "WHISPER_CACHE_DIR", "value": CACHE_FOLDER}]
+    mounts = [{"name": "cache", "mountPath": CACHE_FOLDER}, {"name": "scratch", "mountPath": "/tmp"}]  # noqa: S108
+    if hub.token_secret is not None:
+        variables.append({"name": "HF_TOKEN_PATH", "value": f"{HUB_TOKEN_FOLDER}/{hub.token_secret.key}"})
+        mounts.append({"name": "hub-token", "mountPath": HUB_TOKEN_FOLDER})
+    return [
+        {
+            "name": "fetch-model",
+            "image": image,
+            "args": ["fetch-model", owner.spec.model.name, "--revision", hub.revision],
+            "env": variables,
+            "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+            "securityContext": _LOCKED,
+            "volumeMounts": mounts,
+        }
+    ]
+
+
+def _hub_token(owner: WhisperDeployment) -> list[dict[str, Any]]:
+    hub = owner.spec.model.source.hugging_face
+    if hub is None or hub.token_secret is None:
+        return []
+    return [{"name": "hub-token", "secret": {"secretName": hub.token_secret.name, "defaultMode": 0o440}}]
+
+
+def _security(groups: tuple[int, ...]) -> dict[str, Any]:
+    context: dict[str, Any] = {
+        "runAsNonRoot": True,
+        "runAsUser": _USER,
+        "runAsGroup": _USER,
+        "fsGroup": _USER,
+        # Changing the owner of every file of a large cache would delay each start.
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    return context | ({"supplementalGroups": list(groups)} if groups else {})
+
+
+def _plain(model: ApiModel) -> dict[str, Any]:
+    plain: dict[str, Any] = model.model_dump(by_alias=True, exclude_none=True)
+    return plain

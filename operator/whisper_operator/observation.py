@@ -1,0 +1,35 @@
+"""What a reconcile found in the cluster, as plain facts that the pure parts judge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something is not well: a word for programs, a sentence for people that says what to do."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPool:
+    """A pool's Deployment and pods."""
+
+    ready: int = 0
+    rolling: bool = False
+    """A new template is on its way while old pods answer: they still count."""
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that is judged."""
+
+    pools: Mapping[str, ObservedPool] = field(default_factory=dict)
+    credentials: Trouble | None = None
+    """Why the Secret cannot be used."""
+    conflicts: tuple[str, ...] = ()
+    """Objects of our names that are not ours, as `Kind name`."""
+    refusals: tuple[str, ...] = ()
+    """What the API server said of children that it did not take."""
