@@ -1,0 +1,173 @@
+"""What the resource says of itself: from spec, plan and what was found to the status. Pure.
+
+Every reason is part of the API: docs/operations.md says what to do about each.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from whisper_operator.api.resource import WhisperDeployment
+from whisper_operator.api.status import Condition, ConditionStatus, PoolStatus, WhisperDeploymentStatus
+from whisper_operator.children.names import pool_selector, service_url
+from whisper_operator.observation import Observed, ObservedPool, Trouble
+from whisper_operator.plan import Plan, PlannedPool
+
+ACCEPTED: Final = "Accepted"
+CREDENTIALS_READY: Final = "CredentialsReady"
+AVAILABLE: Final = "Available"
+PROGRESSING: Final = "Progressing"
+FALLBACK_ACTIVE: Final = "FallbackActive"
+
+_STARTING: Final = Trouble("Starting", "The pods load their model; the first start on a device also compiles it.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A condition without its times."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def assess(owner: WhisperDeployment, observed: Observed, plan: Plan, now: datetime) -> WhisperDeploymentStatus:
+    """Judge everything and return the status to be written.
+
+    Args:
+        owner: The resource with its last status: a condition that says the same keeps its time.
+        observed: What was found.
+        plan: What the pools should run.
+        now: The time.
+    """
+    findings = (
+        _accepted(observed),
+        _credentials(observed),
+        _available(observed, plan),
+        _progressing(observed, plan),
+        _fallback(owner, observed, plan),
+    )
+    pools = tuple(_pool_status(planned, _found(planned, observed)) for planned in plan.pools)
+    first = owner.spec.pools[0].name
+    return WhisperDeploymentStatus(
+        observed_generation=owner.metadata.generation,
+        conditions=_dated(findings, owner, now),
+        pools=pools,
+        pools_summary=", ".join(f"{pool.name} {pool.ready}/{pool.desired}" for pool in pools),
+        replicas=pools[0].ready,
+        selector=",".join(f"{key}={value}" for key, value in pool_selector(owner.metadata.name, first).items()),
+        url=service_url(owner),
+    )
+
+
+def refuse(owner: WhisperDeployment, problem: Trouble, now: datetime) -> WhisperDeploymentStatus:
+    """Return the last status with the resource not accepted: what runs is left as it is."""
+    finding = _Finding(ACCEPTED, "False", problem.reason, problem.message)
+    kept = {condition.type: condition for condition in owner.status.conditions}
+    fresh = _dated((finding,), owner, now)
+    kept |= {condition.type: condition for condition in fresh}
+    update = {"conditions": tuple(kept.values()), "observed_generation": owner.metadata.generation}
+    return owner.status.model_copy(update=update)
+
+
+def _accepted(observed: Observed) -> _Finding:
+    if observed.conflicts:
+        names = ", ".join(observed.conflicts)
+        message = f"These objects have our names and are not ours: {names}. Rename or delete them."
+        return _Finding(ACCEPTED, "False", "NameConflict", message)
+    if observed.refusals:
+        return _Finding(ACCEPTED, "False", "ChildRefused", " ".join(observed.refusals))
+    return _Finding(ACCEPTED, "True", "Accepted", "Everything that was asked for is applied.")
+
+
+def _credentials(observed: Observed) -> _Finding:
+    if observed.credentials is not None:
+        trouble = observed.credentials
+        return _Finding(CREDENTIALS_READY, "False", trouble.reason, trouble.message)
+    return _Finding(CREDENTIALS_READY, "True", "KeysFound", "The Secret has the server's keys.")
+
+
+def _available(observed: Observed, plan: Plan) -> _Finding:
+    if any(_found(planned, observed).ready for planned in plan.pools):
+        if all(planned.serving for planned in plan.pools if planned.replicas):
+            return _Finding(AVAILABLE, "True", "AllPoolsServing", "Every pool meets its replicas.")
+        short = next(planned for planned in plan.pools if planned.replicas and not planned.serving)
+        return _Finding(AVAILABLE, "True", "SomePodsServing", _sentence(short, observed))
+    trouble = _trouble(plan.pools[0], observed)
+    return _Finding(AVAILABLE, "False", trouble.reason, f"No pod answers. {_sentence(plan.pools[0], observed)}")
+
+
+def _progressing(observed: Observed, plan: Plan) -> _Finding:
+    active = [planned for planned in plan.pools if planned.replicas]
+    for planned in active:
+        if _found(planned, observed).trouble:
+            return _Finding(PROGRESSING, "False", "Stuck", _sentence(planned, observed))
+    for planned in active:
+        if _found(planned, observed).rolling:
+            return _Finding(PROGRESSING, "True", "RollingOut", f"Pool {planned.pool.name} replaces its pods.")
+    for planned in active:
+        if not planned.serving:
+            return _Finding(PROGRESSING, "True", "Starting", _sentence(planned, observed))
+    return _Finding(PROGRESSING, "False", "Settled", "Every pod is as it should be.")
+
+
+def _fallback(owner: WhisperDeployment, observed: Observed, plan: Plan) -> _Finding:
+    active = plan.standing_in
+    if active is not None:
+        missed = next(planned for planned in plan.pools if planned.pool.name == active.stands_in_for)
+        reason = "Recovering" if missed.serving else _trouble(missed, observed).reason
+        message = f"Pool {active.pool.name} stands in for {missed.pool.name}. {_sentence(missed, observed)}"
+        return _Finding(FALLBACK_ACTIVE, "True", reason, message)
+    if owner.spec.fallback.strict:
+        return _Finding(FALLBACK_ACTIVE, "False", "Strict", "fallback.strict forbids every stand-in.")
+    if not any(planned.pool.standby for planned in plan.pools):
+        return _Finding(FALLBACK_ACTIVE, "False", "NoStandby", "No pool is a standby.")
+    return _Finding(FALLBACK_ACTIVE, "False", "NotNeeded", "No pool has fallen short for longer than fallback.after.")
+
+
+def _found(planned: PlannedPool, observed: Observed) -> ObservedPool:
+    return observed.pools.get(planned.pool.name, ObservedPool())
+
+
+def _trouble(planned: PlannedPool, observed: Observed) -> Trouble:
+    return observed.credentials or _found(planned, observed).trouble or _STARTING
+
+
+def _sentence(planned: PlannedPool, observed: Observed) -> str:
+    ready = _found(planned, observed).ready
+    count = f"Pool {planned.pool.name} has {ready} of {planned.replicas} pods ready."
+    return count if planned.serving else f"{count} {_trouble(planned, observed).message}"
+
+
+def _pool_status(planned: PlannedPool, found: ObservedPool) -> PoolStatus:
+    trouble = found.trouble if planned.replicas else None
+    return PoolStatus(
+        name=planned.pool.name,
+        device=planned.pool.device,
+        desired=planned.replicas,
+        ready=found.ready,
+        serving=planned.serving,
+        since=planned.since,
+        stands_in_for=planned.stands_in_for,
+        reason=trouble.reason if trouble else None,
+        message=trouble.message[:1024] if trouble else None,
+    )
+
+
+def _dated(findings: Iterable[_Finding], owner: WhisperDeployment, now: datetime) -> tuple[Condition, ...]:
+    before = {condition.type: condition for condition in owner.status.conditions}
+
+    def dated(finding: _Finding) -> Condition:
+        last = before.get(finding.type)
+        return Condition(
+            type=finding.type,
+            status=finding.status,
+            reason=finding.reason,
+            message=finding.message,
+            last_transition_time=last.last_transition_time if last and last.status == finding.status else now,
+            observed_generation=owner.metadata.generation,
+        )
+
+    return tuple(dated(finding) for finding in findings)

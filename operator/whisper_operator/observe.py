@@ -1,0 +1,88 @@
+"""From Deployments and pods, as the API server hands them out, to what they mean. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from whisper_operator.api.pool import Pool
+from whisper_operator.children.names import POOL_LABEL, Manifest
+from whisper_operator.devices import resource_of
+from whisper_operator.observation import ObservedPool, Trouble
+
+_IMAGE_REASONS: Final = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+
+
+def observe_pool(pool: Pool, deployment: Manifest | None, pods: Sequence[Manifest]) -> ObservedPool:
+    """Judge a pool by its Deployment and the pods of the whole resource."""
+    if deployment is None:
+        return ObservedPool()
+    own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(POOL_LABEL) == pool.name]
+    spec, status = deployment["spec"], deployment.get("status", {})
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    updated, ready = status.get("updatedReplicas", 0), status.get("readyReplicas", 0)
+    behind = not seen or updated < min(spec.get("replicas", 1), status.get("replicas", 0))
+    return ObservedPool(ready, behind and ready > 0, _first_trouble(pool, own, deployment))
+
+
+def _first_trouble(pool: Pool, pods: Sequence[Manifest], deployment: Manifest) -> Trouble | None:
+    for pod in pods:
+        trouble = diagnose(pool, pod)
+        if trouble is not None:
+            return trouble
+    # The Deployment alone knows of pods that were never made: a quota, an admission policy, a missing ServiceAccount.
+    for condition in deployment.get("status", {}).get("conditions", ()):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return Trouble("PodsRefused", f"Pods are not admitted: {_sentence(condition.get('message', ''))}")
+    return None
+
+
+def diagnose(pool: Pool, pod: Manifest) -> Trouble | None:
+    """Say why a pod is not ready and will not be by itself, and what to do."""
+    status = pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return _unschedulable(pool, condition.get("message", ""))
+    containers = [
+        *((True, each) for each in status.get("initContainerStatuses", ())),
+        *((False, each) for each in status.get("containerStatuses", ())),
+    ]
+    for fetching, container in containers:
+        trouble = _container_trouble(container, fetching=fetching)
+        if trouble is not None:
+            return trouble
+    return None
+
+
+def _unschedulable(pool: Pool, message: str) -> Trouble:
+    resource = resource_of(pool)
+    if resource is not None and resource in message:
+        what = f"No node has a free {resource}: add one, install the device's plugin, or lower the pool's replicas."
+        return Trouble("DeviceMissing", what)
+    return Trouble("Unschedulable", f"No node takes the pod: {_sentence(message)}")
+
+
+def _container_trouble(container: Mapping[str, Any], *, fetching: bool) -> Trouble | None:
+    waiting = container.get("state", {}).get("waiting", {})
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
+    if reason in _IMAGE_REASONS:
+        image = container.get("image", "")
+        return Trouble("ImagePull", f"The image {image} cannot be pulled: check its name and imagePullSecrets.")
+    if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
+        return Trouble("ContainerNotCreated", f"The container cannot be made: {_sentence(message)}")
+    if ended.get("reason") == "OOMKilled" and not container.get("ready"):
+        return Trouble("OutOfMemory", "The server needs more memory: raise resources.limits.memory of the pool.")
+    if reason == "CrashLoopBackOff":
+        return _crashing(ended.get("exitCode"), fetching=fetching)
+    return None
+
+
+def _crashing(exit_code: int | None, *, fetching: bool) -> Trouble:
+    if fetching:
+        message = "The model cannot be downloaded: check its name, revision, token and the way to the hub, with "
+        return Trouble("ModelFetchFailed", message + "`kubectl logs POD -c fetch-model`.")
+    code = "" if exit_code is None else f" with code {exit_code}"
+    return Trouble("CrashLooping", f"The server ends{code} again and again: see `kubectl logs POD --previous`.")
+
+
+def _sentence(message: str) -> str:
+    return f"{message.rstrip('.')}."

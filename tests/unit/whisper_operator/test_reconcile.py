@@ -1,0 +1,323 @@
+"""Passes over a resource in a fake cluster: what is written, what is left alone, what is said."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from tests.support.fake_cluster import FakeCluster
+from tests.support.resources import (
+    CPU,
+    DEFAULTS,
+    NPU,
+    SECRET_DATA,
+    STANDBY,
+    Clock,
+    deployment_name,
+    let_pods_be_ready,
+    manifest,
+    pod,
+    unschedulable,
+)
+from whisper_operator.children.names import Manifest
+from whisper_operator.errors import Refused, Unavailable
+from whisper_operator.reconcile import OwnerKey, Reconciler
+
+KEY = OwnerKey("default", "live")
+
+
+class World:
+    """A cluster with one resource, the operator's reconciler, and time."""
+
+    def __init__(self, **spec: Any) -> None:  # noqa: ANN401 - fields of a spec
+        self.cluster = FakeCluster()
+        self.clock = Clock()
+        self.cluster.put(manifest(**spec))
+        self.keys = 0
+        self.reconciler = Reconciler(self.cluster, DEFAULTS, self.clock, self._make_key)
+
+    def _make_key(self) -> str:
+        self.keys += 1
+        return f"generated-key-number-{self.keys:032d}"
+
+    def reconcile(self, after: float = 0) -> list[str]:
+        """Make a pass; return what it wrote, as `verb Kind`."""
+        self.clock.advance(after)
+        before = len(self.cluster.writes)
+        asyncio.run(_awaited(self.reconciler.reconcile(KEY)))
+        return [f"{write.verb} {write.kind}" for write in self.cluster.writes[before:]]
+
+    def settle(self) -> None:
+        """Make passes with every pod ready until nothing is written."""
+        for _ in range(5):
+            for name in self.cluster.names("Deployment"):
+                let_pods_be_ready(self.deployment(name))
+            if not self.reconcile():
+                return
+        pytest.fail("it writes for ever")
+
+    def deployment(self, name: str) -> Manifest:
+        """A Deployment by its whole name."""
+        return self.cluster.find("Deployment", name)
+
+    def change(self, **spec: Any) -> None:  # noqa: ANN401 - fields of a spec
+        """Change fields of the spec, as a person does."""
+        owner = self.cluster.find("WhisperDeployment", "live")
+        owner["spec"] |= spec
+        owner["metadata"]["generation"] += 1
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        """A condition's status and reason."""
+        status = self.cluster.find("WhisperDeployment", "live")["status"]
+        found = next(condition for condition in status["conditions"] if condition["type"] == kind)
+        return found["status"], found["reason"]
+
+    def message(self, kind: str) -> str:
+        """A condition's message."""
+        status = self.cluster.find("WhisperDeployment", "live")["status"]
+        return str(next(each["message"] for each in status["conditions"] if each["type"] == kind))
+
+
+async def _awaited(pass_over: Awaitable[object]) -> None:
+    await pass_over
+
+
+def test_a_new_resource_gets_its_children_its_keys_and_a_status() -> None:
+    world = World()
+    world.reconcile()
+    cluster = world.cluster
+    assert cluster.names("Deployment") == [deployment_name("cpu")]
+    assert len(cluster.names("Service")) == 3
+    assert "live" in cluster.names("Service")
+    assert len(cluster.names("Secret")) == len(cluster.names("ServiceAccount")) == 1
+    assert world.condition("Accepted") == ("True", "Accepted")
+    assert world.condition("CredentialsReady") == ("True", "KeysFound")
+    assert world.condition("Available") == ("False", "Starting")
+    assert cluster.find("WhisperDeployment", "live")["status"]["url"] == "http://live.default.svc"
+
+
+def test_a_second_pass_with_nothing_changed_writes_nothing() -> None:
+    world = World(replicas=2, pools=[NPU, STANDBY])
+    world.reconcile()
+    assert world.reconcile() == []
+
+
+def test_with_every_pod_ready_it_is_available() -> None:
+    world = World(replicas=2)
+    world.reconcile()
+    world.settle()
+    assert world.condition("Available") == ("True", "AllPoolsServing")
+    assert world.condition("Progressing") == ("False", "Settled")
+    assert world.cluster.find("WhisperDeployment", "live")["status"]["poolsSummary"] == "cpu 2/2"
+
+
+def test_each_child_that_is_edited_or_deleted_by_hand_comes_back() -> None:
+    world = World(replicas=2)
+    world.reconcile()
+    for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"):
+        for name in world.cluster.names(kind):
+            before = world.cluster.find(kind, name)
+            del world.cluster.objects[kind, "default", name]
+            assert f"apply {kind}" in world.reconcile()
+            assert world.cluster.find(kind, name)["metadata"]["labels"] == before["metadata"]["labels"]
+    world.deployment(deployment_name("cpu"))["spec"]["replicas"] = 7
+    assert world.reconcile() == ["apply Deployment"]
+    assert world.deployment(deployment_name("cpu"))["spec"]["replicas"] == 2
+
+
+def test_what_others_add_to_a_child_is_left_alone() -> None:
+    world = World()
+    world.reconcile()
+    world.deployment(deployment_name("cpu"))["metadata"]["annotations"]["someone.else/note"] = "mine"
+    world.change(replicas=2)
+    world.reconcile()
+    assert world.deployment(deployment_name("cpu"))["metadata"]["annotations"]["someone.else/note"] == "mine"
+
+
+def test_a_field_that_is_removed_from_the_spec_is_removed_from_the_child() -> None:
+    world = World(pools=[CPU | {"nodeSelector": {"disk": "fast"}}])
+    world.reconcile()
+    world.change(pools=[CPU])
+    assert world.reconcile() == ["apply Deployment", "status WhisperDeployment"]
+    assert "nodeSelector" not in world.deployment(deployment_name("cpu"))["spec"]["template"]["spec"]
+
+
+def test_a_pool_that_is_removed_takes_its_children_with_it() -> None:
+    world = World(pools=[NPU, CPU | {"replicas": 2}])
+    world.reconcile()
+    world.change(pools=[NPU])
+    assert sorted(set(world.reconcile())) == [
+        "delete Deployment",
+        "delete PodDisruptionBudget",
+        "delete Service",
+        "status WhisperDeployment",
+    ]
+    assert world.cluster.names("Deployment") == [deployment_name("npu")]
+
+
+def test_a_foreign_object_of_the_same_name_is_neither_adopted_nor_changed() -> None:
+    world = World()
+    world.cluster.put({"kind": "Service", "metadata": {"name": "live"}, "spec": {"theirs": True}})
+    world.reconcile()
+    assert world.cluster.find("Service", "live")["spec"] == {"theirs": True}
+    assert world.condition("Accepted") == ("False", "NameConflict")
+    assert "Service live" in world.message("Accepted")
+    assert world.reconcile() == []
+    del world.cluster.objects["Service", "default", "live"]
+    world.reconcile()
+    assert world.condition("Accepted") == ("True", "Accepted")
+
+
+def test_an_object_of_an_earlier_resource_of_the_same_name_is_foreign() -> None:
+    world = World()
+    world.reconcile()
+    service = world.cluster.find("Service", "live")
+    service["metadata"]["ownerReferences"][0]["uid"] = "of-the-earlier-one"
+    world.reconcile()
+    assert world.condition("Accepted") == ("False", "NameConflict")
+
+
+def test_generated_keys_are_made_once_and_never_overwritten() -> None:
+    world = World()
+    world.reconcile()
+    name = world.cluster.names("Secret")[0]
+    world.cluster.find("Secret", name)["data"] = SECRET_DATA
+    world.change(replicas=3)
+    world.reconcile()
+    assert world.keys == 1
+    assert world.cluster.find("Secret", name)["data"] == SECRET_DATA
+
+
+def test_changed_keys_replace_the_pods() -> None:
+    world = World()
+    world.reconcile()
+    world.cluster.find("Secret", world.cluster.names("Secret")[0])["data"] = SECRET_DATA
+    assert world.reconcile() == ["apply Deployment"]
+
+
+def test_a_secret_of_a_person_s_own_is_used_and_not_owned() -> None:
+    world = World(credentials={"secretName": "mine", "generate": False})
+    world.cluster.put({"kind": "Secret", "metadata": {"name": "mine"}, "data": SECRET_DATA})
+    world.reconcile()
+    secret = world.cluster.find("Secret", "mine")
+    assert "ownerReferences" not in secret["metadata"]
+    assert secret["data"] == SECRET_DATA
+    assert world.condition("CredentialsReady")[0] == "True"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (None, "SecretMissing"),
+        ({}, "KeyMissing"),
+        ({"API_KEY": "c2hvcnQ="}, "KeyTooShort"),
+        ({"API_KEY": "/////w=="}, "KeyUnreadable"),
+        ({"API_KEY": "not base64"}, "KeyUnreadable"),
+    ],
+)
+def test_keys_that_cannot_be_used_are_said_and_pods_that_run_are_left_alone(
+    data: dict[str, str] | None, reason: str
+) -> None:
+    world = World(credentials={"secretName": "mine", "generate": False})
+    world.cluster.put({"kind": "Secret", "metadata": {"name": "mine"}, "data": SECRET_DATA})
+    world.reconcile()
+    world.settle()
+    before = world.deployment(deployment_name("cpu"))["spec"]
+    del world.cluster.objects["Secret", "default", "mine"]
+    if data is not None:
+        world.cluster.put({"kind": "Secret", "metadata": {"name": "mine"}, "data": data})
+    assert world.reconcile() == ["status WhisperDeployment"]
+    assert world.condition("CredentialsReady") == ("False", reason)
+    assert world.condition("Available")[0] == "True"
+    assert world.deployment(deployment_name("cpu"))["spec"] == before
+    assert not any(value and value in str(world.cluster.events) for value in (data or {}).values())
+
+
+def test_without_keys_no_pod_is_made_and_with_them_it_is() -> None:
+    world = World(credentials={"secretName": "mine", "generate": False})
+    world.reconcile()
+    assert world.cluster.names("Deployment") == []
+    assert world.condition("Available") == ("False", "SecretMissing")
+    world.cluster.put({"kind": "Secret", "metadata": {"name": "mine"}, "data": SECRET_DATA})
+    world.reconcile()
+    assert world.cluster.names("Deployment") == [deployment_name("cpu")]
+
+
+def test_a_standby_stands_in_visibly_and_steps_back() -> None:
+    world = World(pools=[NPU, STANDBY])
+    world.reconcile()
+    world.cluster.put(pod("live", "npu", unschedulable("0/3 nodes: 3 Insufficient npu.intel.com/accel.")))
+    world.reconcile(after=60)
+    assert world.deployment(deployment_name("cpu"))["spec"]["replicas"] == 2
+    assert world.condition("FallbackActive") == ("True", "DeviceMissing")
+    assert ("Warning", "DeviceMissing", world.message("FallbackActive")) in world.cluster.events
+    del world.cluster.objects["Pod", "default", "pod"]
+    world.settle()
+    assert world.condition("FallbackActive") == ("True", "Recovering")
+    world.reconcile(after=60)
+    world.settle()
+    assert world.deployment(deployment_name("cpu"))["spec"]["replicas"] == 0
+    assert world.condition("FallbackActive") == ("False", "NotNeeded")
+
+
+def test_strict_says_that_the_device_is_missing() -> None:
+    world = World(pools=[NPU, STANDBY], fallback={"strict": True})
+    world.reconcile()
+    world.cluster.put(pod("live", "npu", unschedulable("1 Insufficient npu.intel.com/accel")))
+    world.reconcile(after=120)
+    assert world.condition("Available") == ("False", "DeviceMissing")
+    assert world.deployment(deployment_name("cpu"))["spec"]["replicas"] == 0
+
+
+def test_a_spec_that_is_not_understood_leaves_what_runs_and_says_so() -> None:
+    world = World()
+    world.reconcile()
+    world.settle()
+    world.change(fromTheFuture=True)
+    assert world.reconcile() == ["status WhisperDeployment"]
+    assert world.condition("Accepted") == ("False", "InvalidSpec")
+    assert "fromTheFuture" in world.message("Accepted")
+    assert world.condition("Available")[0] == "True"
+    assert world.reconcile() == []
+
+
+def test_a_child_that_is_refused_does_not_keep_the_others_from_it() -> None:
+    world = World()
+    world.cluster.failures[1] = Refused("exceeded quota")
+    world.reconcile()
+    assert world.condition("Accepted") == ("False", "ChildRefused")
+    assert "exceeded quota" in world.message("Accepted")
+    assert world.cluster.names("Deployment")
+    world.reconcile()
+    assert world.condition("Accepted") == ("True", "Accepted")
+
+
+def test_a_resource_that_is_gone_or_going_is_left_to_its_owner_references() -> None:
+    world = World()
+    world.cluster.find("WhisperDeployment", "live")["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert world.reconcile() == []
+    del world.cluster.objects["WhisperDeployment", "default", "live"]
+    assert world.reconcile() == []
+
+
+@pytest.mark.parametrize("write", range(8))
+def test_an_operator_that_dies_at_any_write_is_finished_by_the_next(write: int) -> None:
+    world = World(replicas=2)
+    untouched = World(replicas=2)
+    untouched.reconcile()
+    world.cluster.failures[write] = Unavailable("killed")
+    with pytest.raises(Unavailable):
+        world.reconcile()
+    world.reconcile()
+    assert sorted(world.cluster.objects) == sorted(untouched.cluster.objects)
+    assert world.reconcile() == []
+
+
+def test_events_are_told_once() -> None:
+    world = World()
+    world.reconcile()
+    told = list(world.cluster.events)
+    world.reconcile(after=600)
+    assert world.cluster.events == told
+    assert [reason for _, reason, _ in told] == ["Starting"]
