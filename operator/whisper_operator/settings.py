@@ -1,0 +1,34 @@
+"""The operator's settings, from `WHISPER_OPERATOR_*`."""
+
+from typing import Final, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from whisper_operator.defaults import Defaults
+
+ENVIRONMENT_PREFIX: Final = "WHISPER_OPERATOR_"
+
+
+class OperatorSettings(BaseSettings):
+    """What the person who runs the operator decides."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid")
+
+    namespaces: tuple[str, ...] = Field((), description="Namespaces to watch; empty is all.")
+    openvino_image: str = Field("whisper-inference:openvino", description="The server for NPUs, Intel GPUs and CPUs.")
+    pytorch_image: str = Field("whisper-inference:pytorch", description="The server for NVIDIA GPUs.")
+    render_groups: tuple[int, ...] = Field(
+        (44, 105, 109, 110, 992, 993), description="Groups of the device files of NPUs and Intel GPUs on the nodes."
+    )
+    resync_seconds: float = Field(300, gt=0, description="How often every resource is looked at without a cause.")
+    passes_at_once: int = Field(8, ge=1, le=64, description="Resources that are reconciled at the same time.")
+    metrics_port: int = Field(8080, ge=1, le=65535, description="Port of /metrics.")
+    health_port: int = Field(8081, ge=1, le=65535, description="Port of /healthz.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_format: Literal["text", "json"] = Field("json", description="Lines for people, or JSON for collectors.")
+
+    @property
+    def defaults(self) -> Defaults:
+        """What the builders are told."""
+        return Defaults(self.openvino_image, self.pytorch_image, self.render_groups)

@@ -1,0 +1,108 @@
+"""The definition in a real API server: what it refuses and with which sentence, and what it fills in."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from kubernetes import client
+
+from tests.support.resources import CPU, NPU, NVIDIA, manifest
+from whisper_operator.api.base import GROUP, PLURAL, VERSION
+from whisper_operator.api.resource import parse
+from whisper_operator.children.names import Manifest
+
+EXAMPLES: Final = sorted(Path("examples").glob("*.yaml"))
+HUB: Final[dict[str, Any]] = {"name": "openai/whisper-base", "source": {"huggingFace": {}}}
+
+
+@pytest.fixture
+def custom(api: client.ApiClient) -> client.CustomObjectsApi:
+    """The client for our resource."""
+    return client.CustomObjectsApi(api)
+
+
+def create(custom: client.CustomObjectsApi, namespace: str, body: Manifest, **options: Any) -> Manifest:  # noqa: ANN401
+    """Create a resource, as strictly as kubectl does."""
+    placed = body | {"metadata": {**body["metadata"], "namespace": namespace}}
+    untyped: Any = custom
+    created = untyped.create_namespaced_custom_object(
+        GROUP, VERSION, namespace, PLURAL, placed, field_validation="Strict", **options
+    )
+    return dict(created)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_taken_and_understood(custom: client.CustomObjectsApi, namespace: str, example: Path) -> None:
+    stored = create(custom, namespace, yaml.safe_load(example.read_text()), dry_run="All")
+    assert parse(stored).spec == parse(yaml.safe_load(example.read_text())).spec
+
+
+def test_defaults_are_filled_in(custom: client.CustomObjectsApi, namespace: str) -> None:
+    spec = create(custom, namespace, manifest(pools=[{"name": "npu", "device": "npu"}]), dry_run="All")["spec"]
+    assert spec["replicas"] == 1
+    assert spec["fallback"] == {"after": "60s", "strict": False}
+    assert spec["pools"][0]["standby"] is False
+    assert spec["model"]["precision"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"model": {"name": "a", "source": {}}}, "exactly one source"),
+        ({"model": {"name": "a", "source": {"path": "/a", "huggingFace": {}}}}, "exactly one source"),
+        ({"model": {"name": "a/b", "source": {"path": "/a"}}}, "only the name of a model at a hub has a slash"),
+        ({"model": {"name": "../a", "source": {"huggingFace": {}}}}, "spec.model.name"),
+        ({"model": {"name": "a", "source": {"path": "/a/../b"}}}, "spec.model.source.path"),
+        ({"model": {"name": "a", "source": {"persistentVolumeClaim": {"claimName": "a", "path": "../b"}}}}, "path"),
+        ({"model": HUB | {"cache": {"size": "lots"}}}, "spec.model.cache.size"),
+        ({"model": HUB | {"precision": "f8"}}, "Unsupported value"),
+        ({"pools": []}, "at least 1"),
+        ({"pools": [CPU, CPU]}, "the same name"),
+        ({"pools": [CPU | {"standby": True}]}, "cannot be a standby"),
+        ({"pools": [CPU | {"replicas": 2}]}, "spec.replicas"),
+        ({"pools": [CPU | {"vendor": "intel"}]}, "only a pool with device: gpu has a vendor"),
+        ({"pools": [{"name": "gpu", "device": "gpu"}]}, "needs vendor"),
+        ({"pools": [CPU | {"resourceName": "a.b/c"}]}, "takes no resourceName"),
+        ({"pools": [NPU | {"name": "Loud"}]}, "spec.pools[0].name"),
+        ({"pools": [NPU, NVIDIA | {"replicas": 0}]}, "greater than or equal to 1"),
+        ({"pools": [{"name": f"p{index}", "device": "cpu"} for index in range(9)]}, "at most 8"),
+        ({"replicas": 0}, "greater than or equal to 1"),
+        ({"fallback": {"after": "soon"}}, "spec.fallback.after"),
+        ({"credentials": {"generate": False}}, "credentials.secretName"),
+        ({"api": {"maxUploadSize": "-1Mi"}}, "spec.api.maxUploadSize"),
+        ({"unknown": True}, "unknown field"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_a_sentence(
+    custom: client.CustomObjectsApi, namespace: str, spec: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(client.ApiException) as refused:
+        create(custom, namespace, manifest(**spec), dry_run="All")
+    assert refused.value.status in {400, 422}
+    assert sentence in str(refused.value.body)
+
+
+@pytest.mark.parametrize("name", ["a" * 53, "1st", "with.dot"])
+def test_a_name_that_children_cannot_carry_is_refused(
+    custom: client.CustomObjectsApi, namespace: str, name: str
+) -> None:
+    with pytest.raises(client.ApiException, match="the name"):
+        create(custom, namespace, manifest(name), dry_run="All")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ({"size": "10Gi"}, {"size": "9Gi"}, "size can only grow"),
+        ({"size": "1Gi"}, {"size": "1Gi", "storageClassName": "fast"}, "storageClassName cannot change"),
+        ({"size": "1Gi"}, {"size": "1Gi", "accessMode": "ReadWriteOnce"}, "accessMode cannot change"),
+    ],
+)
+def test_a_change_of_the_cache_that_cannot_work_is_refused(
+    custom: client.CustomObjectsApi, namespace: str, before: dict[str, str], after: dict[str, str], sentence: str
+) -> None:
+    create(custom, namespace, manifest(model=HUB | {"cache": before}))
+    changed = {"spec": {"model": {"cache": after}}}
+    with pytest.raises(client.ApiException, match=sentence):
+        custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, "live", changed)
