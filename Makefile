@@ -12,6 +12,7 @@ PEERS := .venv-peers
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
+MANIFEST ?= examples/quickstart.yaml
 MODEL ?= examples/models/demo
 AUDIO ?= examples/audio/unseen_0.wav
 ARGS ?=
@@ -21,8 +22,8 @@ help: ## list the verbs (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: .venv/inference.stamp ## transcribe a clip with the demo model (AUDIO=FILE, MODEL=PATH_OR_NAME)
-	@$(BIN)/whisper-inference transcribe $(AUDIO) --model $(MODEL) $(ARGS)
+demo: .venv/inference.stamp ## run the quickstart's pods here and transcribe a clip (AUDIO=FILE, MANIFEST=FILE)
+	@$(BIN)/whisper-operator play -f $(MANIFEST) --transcribe $(AUDIO) $(ARGS)
 
 .PHONY: serve
 serve: .venv/inference.stamp ## serve the demo model on this machine (MODEL=PATH_OR_NAME, ARGS="--port 8001")
@@ -36,7 +37,7 @@ test: .venv/dev.stamp ## run every test, in random order, with branch coverage (
 check: .venv/dev.stamp ## lint, types, import layers, generated files, size and complexity budgets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy inference tests scripts
+	$(BIN)/mypy inference operator tests scripts
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m scripts.generate --check
 	$(BIN)/python -m scripts.check_budgets
@@ -68,7 +69,7 @@ PIP_INSTALL = $(PYTHON) -m pip --quiet --python $(1)/bin/python install
 	$(PYTHON) -m venv --without-pip $(@:/bin/python=)
 
 .venv/inference.stamp: pyproject.toml constraints.txt | .venv/bin/python
-	$(call PIP_INSTALL,.venv) --constraint constraints.txt --editable '.[inference]'
+	$(call PIP_INSTALL,.venv) --constraint constraints.txt --editable '.[inference,operator]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python

@@ -1,0 +1,1 @@
+"""The pods of one manifest as local processes, for a machine without a cluster."""
