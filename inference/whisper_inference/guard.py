@@ -23,7 +23,10 @@ _SHORTEST_SENTENCE_WORDS: Final = 3
 
 
 def withhold_invented(
-    segments: Sequence[Segment], speech: Sequence[tuple[Seconds, Seconds]], options: TranscriptionOptions
+    segments: Sequence[Segment],
+    speech: Sequence[tuple[Seconds, Seconds]],
+    options: TranscriptionOptions,
+    before: Sequence[Segment] = (),
 ) -> tuple[tuple[Segment, ...], tuple[Dropped, ...]]:
     """Tell heard segments from invented ones.
 
@@ -31,15 +34,16 @@ def withhold_invented(
         segments: A window's, in order.
         speech: Where somebody speaks in the whole audio.
         options: The thresholds; with `guard` off, everything is kept.
+        before: The last segments of the windows before, withheld ones too: a loop may go on from there.
 
     Returns:
         The segments that stay, and what is withheld and why.
     """
     if not options.guard:
         return tuple(segments), ()
-    looped = set(_repeats_of_the_same(segments))
+    looped = set(_repeats_of_the_same([*before, *segments]))
     kept, dropped = [], []
-    for index, segment in enumerate(segments):
+    for index, segment in enumerate(segments, start=len(before)):
         reason = DropReason.REPETITION if index in looped else _judge(segment, speech, options)
         if reason is None:
             kept.append(segment)

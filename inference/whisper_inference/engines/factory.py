@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from whisper_inference.engines.base import Device, Engine, EngineName
-from whisper_inference.errors import DeviceUnavailable, WhisperError
+from whisper_inference.errors import DeviceUnavailable, UnsupportedPrecision, WhisperError
 from whisper_inference.models.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -57,20 +57,27 @@ def load_engine(
     """Load the checkpoint onto the first device that works.
 
     Raises:
+        UnsupportedPrecision: All could run it, but none in the precision that was asked for.
         DeviceUnavailable: None does; the message says why for each.
     """
     loaders = loaders or {"openvino": _load_openvino, "pytorch": _load_pytorch}
     attempts: list[Attempt] = []
+    only_precision = True
     for device, name in _candidates(choice):
         try:
             engine = loaders[name](checkpoint, device, choice)
         except (WhisperError, ImportError, RuntimeError, MemoryError) as problem:
             attempts.append(Attempt(device, name, _sentence(problem)))
+            only_precision = only_precision and isinstance(problem, UnsupportedPrecision)
             continue
         attempts.append(Attempt(device, name, None))
         _report(attempts)
         return LoadedEngine(engine, tuple(attempts))
     reasons = "; ".join(f"{attempt.device} with {attempt.engine}: {attempt.problem}" for attempt in attempts)
+    if only_precision and attempts:
+        raise UnsupportedPrecision(
+            f"{checkpoint.name} cannot be run in {choice.precision}. {reasons}", param="precision"
+        )
     raise DeviceUnavailable(f"No device can run {checkpoint.name}. {reasons}", param="device")
 
 
@@ -79,7 +86,8 @@ def _candidates(choice: EngineChoice) -> Iterator[tuple[Device, EngineName]]:
         # On a GPU, CUDA comes first: whoever has torch with CUDA installed put it there for this.
         order: tuple[EngineName, ...] = ("pytorch", "openvino") if device == "gpu" else ("openvino", "pytorch")
         for name in order:
-            if choice.engine in {"auto", name}:
+            # PyTorch knows no NPU: it is tried there only by whoever asks for it, and then says so.
+            if choice.engine == name or (choice.engine == "auto" and (device, name) != ("npu", "pytorch")):
                 yield device, name
 
 

@@ -8,14 +8,21 @@ from whisper_inference.decoding.windows import DecodingModel, WindowTranscript
 from whisper_inference.transcriber.front_end import PreparedAudio, Span
 from whisper_inference.transcription import Dropped, DropReason, Segment, Transcript, TranscriptionOptions
 
+_REMEMBERED = 3
+"""Segments of earlier windows that the guard is shown: as many as a loop needs to be one."""
+
 
 class Guard(Protocol):
     """Whatever tells invented words from heard ones."""
 
     def __call__(
-        self, segments: Sequence[Segment], speech: Sequence[Span], options: TranscriptionOptions
+        self,
+        segments: Sequence[Segment],
+        speech: Sequence[Span],
+        options: TranscriptionOptions,
+        before: Sequence[Segment] = (),
     ) -> tuple[tuple[Segment, ...], tuple[Dropped, ...]]:
-        """Return the segments that stay and those that are withheld."""
+        """Return the segments that stay and those that are withheld; `before` are the last ones of earlier windows."""
         ...
 
 
@@ -30,6 +37,7 @@ class Assembly:
         self._language = options.language
         self._segments: list[Segment] = []
         self._dropped: list[Dropped] = []
+        self._before: tuple[Segment, ...] = ()
         if audio.silent:
             self._dropped.append(Dropped(DropReason.NO_VOICE, 0.0, audio.duration, ""))
 
@@ -38,7 +46,8 @@ class Assembly:
         self._language = self._language or window.language
         kept = window.segments
         if self._options.guard:
-            kept, dropped = self._guard(window.segments, self._audio.speech or (), self._options)
+            kept, dropped = self._guard(window.segments, self._audio.speech or (), self._options, self._before)
+            self._before = (*self._before, *window.segments)[-_REMEMBERED:]
             self._dropped += dropped
         numbered = tuple(replace(segment, id=len(self._segments) + index) for index, segment in enumerate(kept))
         self._segments += numbered

@@ -157,3 +157,12 @@ def test_words_that_are_all_different_are_no_loop_of_words(words: list[str]) -> 
     compact = "".join(words)
     if len(compact) < 40:  # below the span of a loop of characters
         assert not is_loop(" ".join(words))
+
+
+def test_a_sentence_that_repeats_over_the_border_of_windows_is_withheld() -> None:
+    again = segment(" Thanks for watching this.")
+    assert withhold_invented([again], EVERYWHERE, OPTIONS)[0] == (again,)
+    assert withhold_invented([again], EVERYWHERE, OPTIONS, [again])[0] == (again,)
+    kept, dropped = withhold_invented([again, segment(" And now.")], EVERYWHERE, OPTIONS, [again, again])
+    assert [each.text for each in kept] == [" And now."]
+    assert [each.reason for each in dropped] == [DropReason.REPETITION]

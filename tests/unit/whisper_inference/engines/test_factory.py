@@ -7,7 +7,7 @@ import pytest
 from tests.support.scripted_engine import ScriptedEngine
 from whisper_inference.engines.base import Device, Engine, EngineName
 from whisper_inference.engines.factory import EngineChoice, Loader, load_engine
-from whisper_inference.errors import DeviceUnavailable
+from whisper_inference.errors import DeviceUnavailable, UnsupportedPrecision
 from whisper_inference.models.checkpoint import Checkpoint
 
 Tries = list[tuple[Device, EngineName]]
@@ -41,7 +41,6 @@ def test_devices_are_tried_in_order_and_on_a_gpu_pytorch_first(demo_checkpoint: 
     loaded = load_engine(demo_checkpoint, EngineChoice(), loaders(tries, works=("cpu", "pytorch")))
     assert tries == [
         ("npu", "openvino"),
-        ("npu", "pytorch"),
         ("gpu", "pytorch"),
         ("gpu", "openvino"),
         ("cpu", "openvino"),
@@ -62,6 +61,19 @@ def test_a_named_engine_is_the_only_one_tried(demo_checkpoint: Checkpoint) -> No
     choice = EngineChoice(("gpu", "cpu"), engine="pytorch")
     load_engine(demo_checkpoint, choice, loaders(tries, works=("cpu", "pytorch")))
     assert tries == [("gpu", "pytorch"), ("cpu", "pytorch")]
+
+
+def test_pytorch_is_tried_on_an_npu_only_if_it_is_named(demo_checkpoint: Checkpoint) -> None:
+    tries: Tries = []
+    with pytest.raises(DeviceUnavailable):
+        load_engine(demo_checkpoint, EngineChoice(("npu",), engine="pytorch"), loaders(tries, works=None))
+    assert tries == [("npu", "pytorch")]
+
+
+def test_a_precision_that_nothing_here_has_is_said_to_be_the_reason(demo_checkpoint: Checkpoint) -> None:
+    refused = loaders([], works=None, failure=UnsupportedPrecision("No bf16 here."))
+    with pytest.raises(UnsupportedPrecision, match="cannot be run in bf16"):
+        load_engine(demo_checkpoint, EngineChoice(("cpu",), precision="bf16"), refused)
 
 
 def test_a_single_device_that_does_not_work_is_refused_with_every_reason(demo_checkpoint: Checkpoint) -> None:

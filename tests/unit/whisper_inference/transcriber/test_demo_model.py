@@ -56,10 +56,13 @@ class WaveFrontEnd:
 
 
 def keep_all(
-    segments: Sequence[Segment], speech: Sequence[Span], options: TranscriptionOptions
+    segments: Sequence[Segment],
+    speech: Sequence[Span],
+    options: TranscriptionOptions,
+    before: Sequence[Segment] = (),
 ) -> tuple[tuple[Segment, ...], tuple[Dropped, ...]]:
     """A guard that trusts the model."""
-    del speech, options
+    del speech, options, before
     return tuple(segments), ()
 
 

@@ -26,18 +26,24 @@ TEXT = "The first line. The second line. The third line. The last line."
 
 
 def keep_all(
-    segments: Sequence[Segment], speech: Sequence[Span], options: TranscriptionOptions
+    segments: Sequence[Segment],
+    speech: Sequence[Span],
+    options: TranscriptionOptions,
+    before: Sequence[Segment] = (),
 ) -> tuple[tuple[Segment, ...], tuple[Dropped, ...]]:
     """A guard that trusts the model."""
-    del speech, options
+    del speech, options, before
     return tuple(segments), ()
 
 
 def drop_second(
-    segments: Sequence[Segment], speech: Sequence[Span], options: TranscriptionOptions
+    segments: Sequence[Segment],
+    speech: Sequence[Span],
+    options: TranscriptionOptions,
+    before: Sequence[Segment] = (),
 ) -> tuple[tuple[Segment, ...], tuple[Dropped, ...]]:
     """A guard that withholds what speaks of a second line."""
-    del speech, options
+    del speech, options, before
     dropped = [segment for segment in segments if "second" in segment.text]
     kept = tuple(segment for segment in segments if segment not in dropped)
     return kept, tuple(Dropped(DropReason.REPETITION, each.start, each.end, each.text) for each in dropped)
@@ -183,6 +189,24 @@ def test_what_the_guard_withholds_is_in_the_result_with_its_reason_and_nowhere_e
     assert [segment.id for segment in transcript.segments] == [0, 1, 2]
     assert [drop.text for drop in transcript.dropped] == [" The second line."]
     assert service.observer.drops == [DropReason.REPETITION]
+
+
+def test_the_guard_is_shown_what_earlier_windows_ended_with_also_what_it_withheld() -> None:
+    shown: list[list[str]] = []
+
+    def withhold_all(
+        segments: Sequence[Segment],
+        speech: Sequence[Span],
+        options: TranscriptionOptions,
+        before: Sequence[Segment] = (),
+    ) -> tuple[tuple[Segment, ...], tuple[Dropped, ...]]:
+        del segments, speech, options
+        shown.append([segment.text for segment in before])
+        return (), ()
+
+    assert Service(guard=withhold_all).transcribe(b"65").text == ""
+    assert shown[0] == []
+    assert " The first line." in shown[1]
 
 
 def test_without_guard_nothing_is_withheld_and_no_voice_is_looked_for() -> None:
