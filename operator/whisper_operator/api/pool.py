@@ -1,6 +1,6 @@
 """`spec.pools[]`: pods on one kind of device."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
@@ -14,8 +14,34 @@ Quantity: TypeAlias = Annotated[str, Field(max_length=20, pattern=r"^[0-9]+([.][
 _Short: TypeAlias = Annotated[str, Field(max_length=316)]
 
 
+_RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
+_OURS: Final = (
+    "WHISPER_API_KEY",
+    "WHISPER_API_KEY_FILE",
+    "WHISPER_DEVICE",
+    "WHISPER_HOST",
+    "WHISPER_MANAGEMENT_HOST",
+    "WHISPER_MANAGEMENT_PORT",
+    "WHISPER_MODEL",
+    "WHISPER_PORT",
+)
+"""Variables without which a pod would not be what its resource says."""
+
+
 class Resources(ApiModel):
     """What a pod asks for; the device itself is added."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *(
+                rule(
+                    f"!has(self.{part}) || self.{part}.all(name, name in {list(_RESOURCES)})",
+                    f"{part} has {', '.join(_RESOURCES)}; the device is added, and resourceName says which",
+                )
+                for part in ("requests", "limits")
+            )
+        )
+    )
 
     requests: Annotated[dict[_Short, Quantity], Field(max_length=16)] | None = Field(
         None, description="By default as much as the limits."
@@ -67,6 +93,10 @@ class Pool(ApiModel):
         json_schema_extra=rules(
             rule("self.device == 'gpu' || !has(self.vendor)", "only a pool with device: gpu has a vendor; remove it"),
             rule("self.device != 'gpu' || has(self.vendor)", "a pool with device: gpu needs vendor: intel or nvidia"),
+            rule(
+                f"!has(self.env) || self.env.all(variable, !(variable.name in {list(_OURS)}))",
+                f"env cannot set {', '.join(_OURS)}: other fields decide them",
+            ),
             rule("self.device != 'cpu' || !has(self.resourceName)", "a CPU pool takes no resourceName; remove it"),
         )
     )
@@ -101,7 +131,9 @@ class Pool(ApiModel):
     runtime_class_name: Name | None = Field(None, description="For example nvidia.")
     priority_class_name: Name | None = Field(None, description="Who goes first when a node is full.")
     env: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=64)] = Field(
-        (), description="More variables for the server, for example of docs/settings.md."
+        (),
+        description="More variables for the server, for example of docs/settings.md; they come before computed ones.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     pod_annotations: LabelMap = Field({}, description="Annotations of the pods.")
     topology_spread_constraints: Annotated[tuple[TopologySpread, ...], Field(max_length=4)] = Field(

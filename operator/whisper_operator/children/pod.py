@@ -68,7 +68,7 @@ def _server(
         "name": "server",
         "image": image,
         "args": ["serve"],
-        "env": [*environment(runtime_config(owner, pool)), *(_plain(each) for each in pool.env)],
+        "env": _variables(owner, pool),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "management", "containerPort": MANAGEMENT_PORT, "protocol": "TCP"},
@@ -82,6 +82,13 @@ def _server(
         "livenessProbe": _probe(HEALTH_PATH, failures=3),
         "lifecycle": {"preStop": {"sleep": {"seconds": _LEAVING_SECONDS}}},
     }
+
+
+def _variables(owner: WhisperDeployment, pool: Pool) -> list[dict[str, str]]:
+    """The pool's own come before what is computed; a name may be in the list only once."""
+    chosen = {variable.name: variable.value for variable in pool.env}
+    computed = {each["name"]: each["value"] for each in environment(runtime_config(owner, pool))}
+    return [{"name": name, "value": value} for name, value in (computed | chosen).items()]
 
 
 def _probe(path: str, *, failures: int) -> dict[str, Any]:

@@ -179,3 +179,13 @@ def test_a_person_s_resources_come_before_what_is_computed() -> None:
     pool = CPU | {"resources": {"limits": {"memory": "9Gi"}, "requests": {"cpu": "250m"}}}
     found = pod_spec(resource(pools=[pool]), "cpu")["containers"][0]["resources"]
     assert found == {"limits": {"memory": "9Gi"}, "requests": {"cpu": "250m", "memory": "9Gi"}}
+
+
+def test_a_pool_s_own_variables_come_before_computed_ones_and_no_name_comes_twice() -> None:
+    env = [{"name": "WHISPER_LOG_FORMAT", "value": "text"}, {"name": "WHISPER_MAX_ROWS", "value": "16"}]
+    container = pod_spec(resource(pools=[CPU | {"env": env}]), "cpu")["containers"][0]
+    names = [each["name"] for each in container["env"]]
+    assert len(set(names)) == len(names)
+    assert {each["name"]: each["value"] for each in env}.items() <= variables(
+        resource(pools=[CPU | {"env": env}]), "cpu"
+    ).items()
