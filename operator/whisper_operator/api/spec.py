@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from whisper_operator.api.base import ApiModel, Duration, Name, Size, rule, rules
 from whisper_operator.api.model import Model
+from whisper_operator.api.network import Network
 from whisper_operator.api.pool import Pool
 
 
@@ -64,4 +65,5 @@ class WhisperDeploymentSpec(ApiModel):
     )
     fallback: Fallback = Field(Fallback(), description="When a standby pool stands in.")
     credentials: Credentials = Field(Credentials(), description="The server's keys.")
+    network: Network = Field(Network(), description="Who may reach the pods, and what they may reach.")
     api: Api = Field(Api(), description="What the server accepts.")

@@ -7,6 +7,7 @@ from whisper_operator.children.deployment import build_deployment
 from whisper_operator.children.disruption_budget import build_disruption_budgets
 from whisper_operator.children.model_cache import build_model_cache
 from whisper_operator.children.names import Manifest
+from whisper_operator.children.network_policy import build_network_policies
 from whisper_operator.children.service import build_services
 from whisper_operator.children.service_account import build_service_account
 from whisper_operator.defaults import Defaults
@@ -28,6 +29,7 @@ def build_children(
         build_service_account(owner),
         *build_model_cache(owner),
         *build_services(owner),
+        *build_network_policies(owner),
         *build_disruption_budgets(owner, plan),
         *(
             build_deployment(owner, planned, defaults, checksums[planned.pool.name])

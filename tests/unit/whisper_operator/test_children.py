@@ -189,3 +189,48 @@ def test_a_pool_s_own_variables_come_before_computed_ones_and_no_name_comes_twic
     assert {each["name"]: each["value"] for each in env}.items() <= variables(
         resource(pools=[CPU | {"env": env}]), "cpu"
     ).items()
+
+
+def policy_of(**spec: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a spec
+    """The spec of the NetworkPolicy."""
+    found = next(child for child in children_of(resource(**spec)) if child["kind"] == "NetworkPolicy")
+    policy: dict[str, Any] = found["spec"]
+    return policy
+
+
+def test_pods_are_reached_by_clients_and_inside_the_cluster_and_reach_dns_alone() -> None:
+    policy = policy_of()
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    clients, management = policy["ingress"]
+    assert clients == {"ports": [{"protocol": "TCP", "port": 8000}]}
+    assert management["from"] == [{"namespaceSelector": {}}]
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53]
+
+
+def test_a_model_from_a_hub_may_be_fetched() -> None:
+    assert {"ports": [{"protocol": "TCP", "port": 443}]} in policy_of(model=HUB)["egress"]
+
+
+def test_peers_and_destinations_are_as_they_are_written() -> None:
+    policy = policy_of(
+        network={
+            "clients": [{"namespaceLabels": {"team": "speech"}, "podLabels": {"app": "web"}}, {"podLabels": {}}],
+            "management": [{"namespaceLabels": {"name": "monitoring"}}],
+            "egress": [{"cidr": "10.0.0.0/8", "ports": [8443]}, {"cidr": "fd00::/8"}],
+        }
+    )
+    clients, management = policy["ingress"]
+    assert clients["from"] == [
+        {"namespaceSelector": {"matchLabels": {"team": "speech"}}, "podSelector": {"matchLabels": {"app": "web"}}},
+        {"podSelector": {}},
+    ]
+    assert management["from"] == [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
+    assert policy["egress"][1:] == [
+        {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"protocol": "TCP", "port": 8443}]},
+        {"to": [{"ipBlock": {"cidr": "fd00::/8"}}]},
+    ]
+
+
+def test_policies_can_be_left_out() -> None:
+    children = children_of(resource(network={"policies": False}))
+    assert not [child for child in children if child["kind"] == "NetworkPolicy"]

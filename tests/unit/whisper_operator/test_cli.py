@@ -16,7 +16,7 @@ def test_render_prints_manifests_that_a_client_can_apply() -> None:
     result = CliRunner().invoke(build_program(), ["render", "-f", str(QUICKSTART)])
     assert result.exit_code == 0
     kinds = [document["kind"] for document in yaml.safe_load_all(result.stdout)]
-    assert kinds == ["ServiceAccount", "Service", "Service", "Service", "Deployment"]
+    assert kinds == ["ServiceAccount", "Service", "Service", "Service", "NetworkPolicy", "Deployment"]
     assert "ownerReferences" not in result.stdout
 
 

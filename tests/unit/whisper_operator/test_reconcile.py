@@ -115,7 +115,7 @@ def test_with_every_pod_ready_it_is_available() -> None:
 def test_each_child_that_is_edited_or_deleted_by_hand_comes_back() -> None:
     world = World(replicas=2)
     world.reconcile()
-    for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"):
+    for kind in ("Deployment", "Service", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget"):
         for name in world.cluster.names(kind):
             before = world.cluster.find(kind, name)
             del world.cluster.objects[kind, "default", name]
@@ -301,7 +301,7 @@ def test_a_resource_that_is_gone_or_going_is_left_to_its_owner_references() -> N
     assert world.reconcile() == []
 
 
-@pytest.mark.parametrize("write", range(8))
+@pytest.mark.parametrize("write", range(9))
 def test_an_operator_that_dies_at_any_write_is_finished_by_the_next(write: int) -> None:
     world = World(replicas=2)
     untouched = World(replicas=2)
