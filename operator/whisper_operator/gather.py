@@ -1,5 +1,6 @@
 """Reading everything that one pass needs, once, before anything is decided."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,12 +34,14 @@ class Gathered:
 async def gather(cluster: Cluster, owner: WhisperDeployment) -> Gathered:
     """Read the owner's children, its pods and its keys."""
     namespace, name = owner.metadata.namespace, owner.metadata.name
-    children: dict[tuple[str, str], Manifest] = {}
-    for kind in CHILDREN:
-        for found in await cluster.list_labelled(kind, namespace, owner_labels(name)):
-            if is_owned(found, owner):
-                children[kind.name, found["metadata"]["name"]] = found
-    pods = await cluster.list_labelled(POD, namespace, serving_selector(name))
+    lists = [cluster.list_labelled(kind, namespace, owner_labels(name)) for kind in CHILDREN]
+    pods, *found = await asyncio.gather(cluster.list_labelled(POD, namespace, serving_selector(name)), *lists)
+    children = {
+        (kind.name, child["metadata"]["name"]): child
+        for kind, listed in zip(CHILDREN, found, strict=True)
+        for child in listed
+        if is_owned(child, owner)
+    }
     secret = children.get((SECRET.name, credentials_name(owner)))
     return Gathered(children, pods, secret or await cluster.get(SECRET, namespace, credentials_name(owner)))
 

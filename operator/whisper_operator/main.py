@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import kopf
@@ -22,6 +22,8 @@ from whisper_operator.serial import SerialRunner
 from whisper_operator.settings import OperatorSettings
 
 _KEY_BYTES: Final = 32
+_PAUSE: Final = timedelta(milliseconds=500)
+"""Long enough for the events of a pass's own writes to merge, too short for a person to notice."""
 
 
 def run(settings: OperatorSettings) -> None:
@@ -42,7 +44,9 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
     metrics = OperatorMetrics(metrics_registry)
     cluster = KubernetesCluster(load_client(), now, calls_at_once=settings.passes_at_once)
     reconciler = Reconciler(cluster, settings.defaults, now, lambda: secrets.token_urlsafe(_KEY_BYTES))
-    runner: SerialRunner[OwnerKey] = SerialRunner(metrics.timed(reconciler.reconcile), at_once=settings.passes_at_once)
+    runner: SerialRunner[OwnerKey] = SerialRunner(
+        metrics.timed(reconciler.reconcile), at_once=settings.passes_at_once, pause=_PAUSE
+    )
     metrics.watch_queue(lambda: runner.busy)
     server, _ = start_http_server(settings.metrics_port, registry=metrics_registry)
     background = asyncio.gather(

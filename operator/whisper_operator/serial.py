@@ -22,8 +22,12 @@ class SerialRunner(Generic[KeyT]):
     Belongs to one event loop.
     """
 
-    def __init__(self, run: Callable[[KeyT], Awaitable[timedelta | None]], *, at_once: int) -> None:
+    def __init__(
+        self, run: Callable[[KeyT], Awaitable[timedelta | None]], *, at_once: int, pause: timedelta = timedelta()
+    ) -> None:
         self._run = run
+        self._pause = pause
+        """Between two passes over a key: each child that a pass writes asks for the next one."""
         self._places = asyncio.Semaphore(at_once)
         self._tasks: dict[KeyT, asyncio.Task[None]] = {}
         self._again: set[KeyT] = set()
@@ -66,6 +70,7 @@ class SerialRunner(Generic[KeyT]):
                     delay = await self._attempt(key)
                 if key not in self._again:
                     break
+                await asyncio.sleep(self._pause.total_seconds())
         finally:
             del self._tasks[key]
         if delay is not None:
