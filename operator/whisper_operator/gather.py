@@ -9,6 +9,7 @@ from whisper_operator.children.credentials import credentials_name
 from whisper_operator.children.names import Manifest, owner_labels, pool_name, serving_selector
 from whisper_operator.cluster import Cluster
 from whisper_operator.kinds import CHILDREN, DEPLOYMENT, POD, SECRET, Kind
+from whisper_operator.watched import Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,20 @@ class Gathered:
         return self.child(DEPLOYMENT, pool_name(owner.metadata.name, pool))
 
 
-async def gather(cluster: Cluster, owner: WhisperDeployment) -> Gathered:
-    """Read the owner's children, its pods and its keys."""
+async def gather(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -> Gathered:
+    """Read the owner's children, its pods and its keys; what the watches know is not asked for."""
     namespace, name = owner.metadata.namespace, owner.metadata.name
-    lists = [cluster.list_labelled(kind, namespace, owner_labels(name)) for kind in CHILDREN]
-    pods, *found = await asyncio.gather(cluster.list_labelled(POD, namespace, serving_selector(name)), *lists)
+    known = watched.objects_of(namespace, name)
+    asked = CHILDREN if known is None else (SECRET,)
+    lists = [cluster.list_labelled(kind, namespace, owner_labels(name)) for kind in asked]
+    if known is None:
+        lists.append(cluster.list_labelled(POD, namespace, serving_selector(name)))
+    found = [*(known or ()), *(each for listed in await asyncio.gather(*lists) for each in listed)]
+    pods = [each for each in found if each["kind"] == POD.name]
     children = {
-        (kind.name, child["metadata"]["name"]): child
-        for kind, listed in zip(CHILDREN, found, strict=True)
-        for child in listed
-        if is_owned(child, owner)
+        (each["kind"], each["metadata"]["name"]): each
+        for each in found
+        if each["kind"] != POD.name and is_owned(each, owner)
     }
     secret = children.get((SECRET.name, credentials_name(owner)))
     return Gathered(children, pods, secret or await cluster.get(SECRET, namespace, credentials_name(owner)))

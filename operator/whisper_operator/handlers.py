@@ -9,23 +9,33 @@ from typing import Any
 
 import kopf
 
-from whisper_operator.children.names import MANAGER
+from whisper_operator.children.names import INSTANCE_LABEL, MANAGER
 from whisper_operator.kinds import CHILDREN, OWNER, POD, SECRET, Kind
 from whisper_operator.reconcile import OwnerKey
+from whisper_operator.watched import Key, pack
 
 
-def make_registry(trigger: Callable[[OwnerKey], None]) -> kopf.OperatorRegistry:
-    """Watch the resources, their children and their pods; call `trigger` for the resource that each belongs to."""
+def make_registry(
+    trigger: Callable[[OwnerKey], None], watched: Callable[[kopf.Index[Key, bytes]], None]
+) -> kopf.OperatorRegistry:
+    """Watch the resources, their children and their pods.
+
+    Args:
+        trigger: Called for the resource to which a change belongs.
+        watched: Called, whenever something changes, with the children and pods by resource. kopf calls no handler
+            before this index holds everything that was there when the watches began.
+    """
     registry = kopf.OperatorRegistry()
 
     async def login(**context: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401 - kopf's own words
         return kopf.login_with_service_account(**context) or kopf.login_with_kubeconfig(**context)
 
-    async def owner_changed(*, namespace: str | None, name: str, **_: object) -> None:
+    async def owner_changed(*, namespace: str | None, name: str, **context: Any) -> None:  # noqa: ANN401 - as above
+        watched(context["objects"])
         trigger(OwnerKey(namespace or "", name))
 
     async def child_changed(*, namespace: str | None, labels: Mapping[str, str], **_: object) -> None:
-        owner = labels.get("app.kubernetes.io/instance")
+        owner = labels.get(INSTANCE_LABEL)
         if owner is not None:
             trigger(OwnerKey(namespace or "", owner))
 
@@ -34,8 +44,16 @@ def make_registry(trigger: Callable[[OwnerKey], None]) -> kopf.OperatorRegistry:
     ours = {"app.kubernetes.io/managed-by": MANAGER}
     # Secrets are left out: kopf filters after it has read, and would read every key of the cluster.
     for kind in (*(kind for kind in CHILDREN if kind is not SECRET), POD):
+        kopf.index(*_selector(kind), id="objects", labels=ours, registry=registry)(_packed(kind))
         kopf.on.event(*_selector(kind), labels=ours, registry=registry)(child_changed)
     return registry
+
+
+def _packed(kind: Kind) -> Callable[..., dict[Key, bytes]]:
+    def objects(*, namespace: str | None, labels: Mapping[str, str], body: kopf.Body, **_: object) -> dict[Key, bytes]:
+        return {(namespace or "", labels.get(INSTANCE_LABEL, "")): pack(kind.name, kind.api_version, dict(body))}
+
+    return objects
 
 
 def _selector(kind: Kind) -> tuple[str, str, str]:

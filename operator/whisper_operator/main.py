@@ -20,6 +20,7 @@ from whisper_operator.resync import resync
 from whisper_operator.secret_watch import watch_secrets
 from whisper_operator.serial import SerialRunner
 from whisper_operator.settings import OperatorSettings
+from whisper_operator.watched import WatchedIndex
 
 _KEY_BYTES: Final = 32
 _PAUSE: Final = timedelta(milliseconds=500)
@@ -43,7 +44,8 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
     metrics_registry = CollectorRegistry()
     metrics = OperatorMetrics(metrics_registry)
     cluster = KubernetesCluster(load_client(), now, calls_at_once=settings.passes_at_once)
-    reconciler = Reconciler(cluster, settings.defaults, now, lambda: secrets.token_urlsafe(_KEY_BYTES))
+    watched = WatchedIndex()
+    reconciler = Reconciler(cluster, watched, settings.defaults, now, lambda: secrets.token_urlsafe(_KEY_BYTES))
     runner: SerialRunner[OwnerKey] = SerialRunner(
         metrics.timed(reconciler.reconcile), at_once=settings.passes_at_once, pause=_PAUSE
     )
@@ -57,7 +59,7 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
     background.add_done_callback(lambda _: stop.set())
     try:
         await kopf.operator(
-            registry=make_registry(runner.trigger),
+            registry=make_registry(runner.trigger, watched.attach),
             settings=kopf_settings(),
             namespaces=settings.namespaces,
             clusterwide=not settings.namespaces,

@@ -31,6 +31,7 @@ from whisper_operator.kinds import OWNER, SECRET
 from whisper_operator.observation import Observed, Trouble
 from whisper_operator.observe import observe_pool
 from whisper_operator.plan import plan_pools
+from whisper_operator.watched import Watched
 
 
 class OwnerKey(NamedTuple):
@@ -44,9 +45,15 @@ class Reconciler:
     """Brings what is there to what is asked for. Remembers nothing between passes: all memory is in the cluster."""
 
     def __init__(
-        self, cluster: Cluster, defaults: Defaults, clock: Callable[[], datetime], make_key: Callable[[], str]
+        self,
+        cluster: Cluster,
+        watched: Watched,
+        defaults: Defaults,
+        clock: Callable[[], datetime],
+        make_key: Callable[[], str],
     ) -> None:
         self._cluster = cluster
+        self._watched = watched
         self._defaults = defaults
         self._clock = clock
         self._make_key = make_key
@@ -68,7 +75,7 @@ class Reconciler:
         return await self._pass(owner, manifest)
 
     async def _pass(self, owner: WhisperDeployment, manifest: Manifest) -> timedelta | None:
-        live = await gather(self._cluster, owner)
+        live = await gather(self._cluster, self._watched, owner)
         data = await self._keys(owner, live)
         trouble = judge_credentials(owner, data)
         pools = {

@@ -31,21 +31,23 @@ class ControlPlane:
         self.kubeconfig = folder / "kubeconfig"
         """Of an administrator."""
         self._prepare()
+        self._write_kubeconfig()
         self._start_etcd()
         self.start_api_server()
-        self._write_kubeconfig()
-        common = ["--kubeconfig", str(self.kubeconfig), "--leader-elect=false", "--secure-port", "0"]
-        keys = ["--service-account-private-key-file", str(folder / "sa.key"), "--use-service-account-credentials"]
-        self._start("kube-controller-manager", [*common, *keys])
-        self._start("kube-scheduler", common)
 
     @property
     def url(self) -> str:
         """Where the API server is."""
         return f"https://127.0.0.1:{self._ports['api']}"
 
+    def _start_controllers(self) -> None:
+        common = ["--kubeconfig", str(self.kubeconfig), "--leader-elect=false", "--secure-port", "0"]
+        keys = ["--service-account-private-key-file", str(self._folder / "sa.key"), "--use-service-account-credentials"]
+        self._start("kube-controller-manager", [*common, *keys])
+        self._start("kube-scheduler", common)
+
     def start_api_server(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it, wait until it answers, and start its controllers and the scheduler."""
         folder = self._folder
         arguments = {
             "etcd-servers": f"http://127.0.0.1:{self._ports['client']}",
@@ -65,15 +67,17 @@ class ControlPlane:
             if time.monotonic() > deadline or self._running["kube-apiserver"].poll() is not None:
                 raise RuntimeError(f"the API server did not start: {self._log('kube-apiserver')[-2000:]}")
             time.sleep(0.1)
+        self._start_controllers()
 
     def stop_api_server(self) -> None:
-        """Kill it: watches break, requests are refused."""
-        self._stop("kube-apiserver")
+        """Stop it: watches break, requests are refused. Its controllers would not outlive it, and go first."""
+        for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver"):
+            self._stop(name)
 
     def close(self) -> None:
         """End every program; the API server before etcd, without which it hangs."""
-        for name in ("kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"):
-            self._stop(name)
+        self.stop_api_server()
+        self._stop("etcd")
         for log in self._logs:
             log.close()
 

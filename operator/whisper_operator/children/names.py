@@ -11,6 +11,7 @@ Manifest: TypeAlias = dict[str, Any]
 MANAGER: Final = "whisper-operator"
 """Field manager, and the value of the managed-by label."""
 
+INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
 POOL_LABEL: Final = "whisperoperator.dev/pool"
 _LONGEST: Final = 63
 """Characters of a DNS label (RFC 1123)."""
@@ -37,7 +38,7 @@ def owner_labels(owner: str) -> dict[str, str]:
     """Return the labels that every child of an owner has, and by which they are found again."""
     return {
         "app.kubernetes.io/name": "whisper",
-        "app.kubernetes.io/instance": owner,
+        INSTANCE_LABEL: owner,
         "app.kubernetes.io/managed-by": MANAGER,
     }
 
@@ -46,7 +47,7 @@ def serving_selector(owner: str) -> dict[str, str]:
     """Return the labels by which Services find the pods of all pools."""
     return {
         "app.kubernetes.io/name": "whisper",
-        "app.kubernetes.io/instance": owner,
+        INSTANCE_LABEL: owner,
         "app.kubernetes.io/component": "inference",
     }
 

@@ -23,6 +23,7 @@ from tests.support.resources import (
 from whisper_operator.children.names import Manifest
 from whisper_operator.errors import Refused, Unavailable
 from whisper_operator.reconcile import OwnerKey, Reconciler
+from whisper_operator.watched import NothingWatched, WatchedIndex, pack
 
 KEY = OwnerKey("default", "live")
 
@@ -35,9 +36,10 @@ class World:
         self.clock = Clock()
         self.cluster.put(manifest(**spec))
         self.keys = 0
-        self.reconciler = Reconciler(self.cluster, DEFAULTS, self.clock, self._make_key)
+        self.reconciler = Reconciler(self.cluster, NothingWatched(), DEFAULTS, self.clock, self.make_key)
 
-    def _make_key(self) -> str:
+    def make_key(self) -> str:
+        """Make a key that no other is."""
         self.keys += 1
         return f"generated-key-number-{self.keys:032d}"
 
@@ -321,3 +323,34 @@ def test_events_are_told_once() -> None:
     world.reconcile(after=600)
     assert world.cluster.events == told
     assert [reason for _, reason, _ in told] == ["Starting"]
+
+
+class _Lagging(WatchedIndex):
+    """Knows what was there when it was last told."""
+
+    def look(self, cluster: FakeCluster) -> None:
+        """Take in what is there."""
+        objects = [each for each in cluster.objects.values() if each["kind"] not in {"Secret", "WhisperDeployment"}]
+        self.attach({KEY: [pack(each["kind"], each["apiVersion"], each) for each in objects]})
+
+
+def test_watches_that_lag_lead_to_no_wrong_write() -> None:
+    world, lagging = World(replicas=2, pools=[CPU, STANDBY | {"name": "spare"}]), _Lagging()
+    world.reconciler = Reconciler(world.cluster, lagging, DEFAULTS, world.clock, world.make_key)
+    lagging.look(world.cluster)
+    world.reconcile()
+    there = dict(world.cluster.objects)
+    assert "delete" not in {write.verb for write in world.cluster.writes}
+    world.reconcile()  # still knows of no child: asks for each, and leaves it
+    assert world.cluster.objects.keys() == there.keys()
+    lagging.look(world.cluster)
+    assert world.reconcile() == []
+    world.change(pools=[CPU])
+    assert "delete Deployment" in world.reconcile()
+    assert "delete Deployment" in world.reconcile()  # it knows no better, and deleting what is gone is fine
+    lagging.look(world.cluster)
+    assert world.reconcile() == []
+
+
+def test_before_the_watches_are_complete_nothing_is_known() -> None:
+    assert WatchedIndex().objects_of("default", "live") is None
