@@ -24,6 +24,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--in-flight", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clips", type=int, default=16)
+    parser.add_argument("--settings", nargs="+", choices=_SETTINGS, default=list(_SETTINGS))
+    parser.add_argument("--add", type=Path, help="what an earlier run on this machine printed: it is on the page, too")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--peers-python", type=Path, default=Path(".venv-peers/bin/python"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/benchmarks"))
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.clips < max(options.in_flight):
         parser.error(f"{max(options.in_flight)} in flight need as many clips; --clips is {options.clips}")
     clips = _load_clips(options.clips)
-    figures: list[Figure] = []
+    figures = _read_figures(options.add) if options.add else []
     for size in options.sizes:
         model = prepare_models(size, options.cache, options.peers_python)
         for in_flight in options.in_flight:
@@ -49,11 +51,16 @@ def _measure_all(
     contestants: list[Contestant] = [OurServer(model.huggingface, in_flight=in_flight, cores=options.cores)]
     contestants += [PeerProcess(setup, in_flight=in_flight, cores=options.cores) for setup in model.peers]
     try:
-        for settings in _SETTINGS:
+        for settings in options.settings:
             yield from measure(contestants, clips, model.size, settings, options.rounds)
     finally:
         for contestant in contestants:
             contestant.close()
+
+
+def _read_figures(log: Path) -> list[Figure]:
+    lines = (line for line in log.read_text().splitlines() if line.startswith("{"))
+    return [Figure(**json.loads(line)) for line in lines]
 
 
 def _load_clips(count: int) -> list[Clip]:

@@ -26,7 +26,7 @@ HTTP as a server's process; the peers run inside theirs, without HTTP. A core-se
 (user and system), so systems that thread differently compare fairly. With 8 in flight each peer has one model per core
 on one thread.
 
-Each figure is the median of {rounds} counted round(s) after an uncounted one.
+Each figure is the median of at least {rounds} counted round(s) after an uncounted one.
 
 Machine: {machine}, {cores} cores used · {date} · OpenVINO {openvino}
 
