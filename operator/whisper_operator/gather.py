@@ -1,6 +1,7 @@
 """Reading everything that one pass needs, once, before anything is decided."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,21 +35,25 @@ class Gathered:
 
 async def gather(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -> Gathered:
     """Read the owner's children, its pods and its keys; what the watches know is not asked for."""
+    found = await _objects(cluster, watched, owner)
+    pods = [each for each in found if each["kind"] == POD.name]
+    owned = [each for each in found if each["kind"] != POD.name and is_owned(each, owner)]
+    children = {(each["kind"], each["metadata"]["name"]): each for each in owned}
+    secret = children.get((SECRET.name, credentials_name(owner)))
+    return Gathered(
+        children, pods, secret or await cluster.get(SECRET, owner.metadata.namespace, credentials_name(owner))
+    )
+
+
+async def _objects(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -> list[Manifest]:
     namespace, name = owner.metadata.namespace, owner.metadata.name
     known = watched.objects_of(namespace, name)
-    asked = CHILDREN if known is None else (SECRET,)
-    lists = [cluster.list_labelled(kind, namespace, owner_labels(name)) for kind in asked]
+    # The watches know no Secrets.
+    asked = [(kind, owner_labels(name)) for kind in (CHILDREN if known is None else (SECRET,))]
     if known is None:
-        lists.append(cluster.list_labelled(POD, namespace, serving_selector(name)))
-    found = [*(known or ()), *(each for listed in await asyncio.gather(*lists) for each in listed)]
-    pods = [each for each in found if each["kind"] == POD.name]
-    children = {
-        (each["kind"], each["metadata"]["name"]): each
-        for each in found
-        if each["kind"] != POD.name and is_owned(each, owner)
-    }
-    secret = children.get((SECRET.name, credentials_name(owner)))
-    return Gathered(children, pods, secret or await cluster.get(SECRET, namespace, credentials_name(owner)))
+        asked.append((POD, serving_selector(name)))
+    lists = await asyncio.gather(*(cluster.list_labelled(kind, namespace, labels) for kind, labels in asked))
+    return [*(known or ()), *itertools.chain.from_iterable(lists)]
 
 
 def is_owned(manifest: Manifest, owner: WhisperDeployment) -> bool:
