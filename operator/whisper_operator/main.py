@@ -51,8 +51,13 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
     )
     metrics.watch_queue(lambda: runner.busy)
     server, _ = start_http_server(settings.metrics_port, registry=metrics_registry)
+
+    def look_again(key: OwnerKey) -> None:
+        watched.doubt(key)
+        runner.trigger(key)
+
     background = asyncio.gather(
-        resync(cluster, settings.namespaces, runner.trigger, settings.resync_seconds),
+        resync(cluster, settings.namespaces, look_again, settings.resync_seconds),
         watch_secrets(cluster, settings.namespaces, runner.trigger),
     )
     # Neither ends by itself: if one does, the operator must not go on without it.

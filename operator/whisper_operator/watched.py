@@ -34,14 +34,20 @@ class WatchedIndex:
 
     def __init__(self) -> None:
         self._index: Index | None = None
+        self._doubted: set[Key] = set()
 
     def attach(self, index: Index) -> None:
         """Use an index: from now on it is complete, but for what is on its way."""
         self._index = index
 
+    def doubt(self, key: Key) -> None:
+        """Know nothing of a resource the next time: a watch that begins anew does not hear of what went meanwhile."""
+        self._doubted.add(key)
+
     def objects_of(self, namespace: str, name: str) -> list[Manifest] | None:
-        """Return the children and pods of a resource; `None` before there is an index."""
-        if self._index is None:
+        """Return the children and pods of a resource; `None` before there is an index, or once it is doubted."""
+        if self._index is None or (namespace, name) in self._doubted:
+            self._doubted.discard((namespace, name))
             return None
         return [json.loads(packed) for packed in self._index.get((namespace, name), ())]
 

@@ -352,5 +352,16 @@ def test_watches_that_lag_lead_to_no_wrong_write() -> None:
     assert world.reconcile() == []
 
 
+def test_a_child_that_went_unheard_comes_back_when_the_watches_are_doubted() -> None:
+    world, lagging = World(), _Lagging()
+    world.reconciler = Reconciler(world.cluster, lagging, DEFAULTS, world.clock, world.make_key)
+    world.reconcile()
+    lagging.look(world.cluster)
+    del world.cluster.objects["Service", "default", "live"]
+    assert world.reconcile() == []
+    lagging.doubt(KEY)
+    assert world.reconcile() == ["apply Service"]
+
+
 def test_before_the_watches_are_complete_nothing_is_known() -> None:
     assert WatchedIndex().objects_of("default", "live") is None
