@@ -148,7 +148,7 @@ def test_a_resource_becomes_pods_that_the_strictest_namespace_admits(operator: O
     with operator.running():
         person.create(replicas=2)
         eventually(lambda: person.core.list_namespaced_pod(person.namespace).items, lambda pods: len(pods) == 2)
-        assert eventually(lambda: person.condition("Accepted")) == ("True", "Accepted")
+        eventually(lambda: person.condition("Accepted"), lambda found: found == ("True", "Accepted"))
         eventually(lambda: person.condition("Available"), lambda found: found == ("False", "Unschedulable"))
         resource = person.read()
         assert resource["status"]["url"] == f"http://live.{person.namespace}.svc"
@@ -177,7 +177,12 @@ def test_at_rest_nothing_is_written(operator: Operator, person: Person) -> None:
             own = [str(each.metadata.resource_version) for each in children]
             return [str(person.read()["metadata"]["resourceVersion"]), *own]
 
-        time.sleep(5)  # the last changes that the cluster's own controllers make
+        def settled() -> bool:
+            before = versions()
+            time.sleep(5)
+            return before == versions()
+
+        eventually(settled)
         before = versions()
         time.sleep(12)  # two resyncs
         assert versions() == before
@@ -253,7 +258,7 @@ def test_a_standby_stands_in_when_no_node_has_the_device_and_steps_back(
         with operator.running():
             person.create(pools=[NPU, STANDBY], fallback={"after": "3s"})
             eventually(lambda: person.replicas("cpu"), lambda found: found == 2)
-            assert eventually(lambda: person.condition("FallbackActive"))[0] == "True"
+            eventually(lambda: person.condition("FallbackActive"), lambda found: found[0] == "True")
             _let_pods_be_ready(person, "cpu")
             eventually(lambda: person.condition("Available"), lambda found: found[0] == "True")
             _set_capacity(api, node, {"npu.intel.com/accel": "1"})
