@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from whisper_operator.api.base import API_VERSION, KIND
 from whisper_operator.api.crd import build_crd
-from whisper_operator.api.resource import WhisperDeployment, parse
+from whisper_operator.api.resource import WhisperDeployment, parse, problems_of
 from whisper_operator.render import render_children
 from whisper_operator.settings import OperatorSettings
 
@@ -106,8 +106,8 @@ def _read(file: Path) -> list[WhisperDeployment]:
     try:
         return [parse(_checked(document)) for document in yaml.safe_load_all(text) if document is not None]
     except ValidationError as problem:
-        for error in problem.errors():
-            typer.echo(f"{'.'.join(map(str, error['loc']))}: {error['msg']}", err=True)
+        for sentence in problems_of(problem):
+            typer.echo(sentence, err=True)
         raise typer.Exit(1) from problem
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from whisper_operator.api.resource import WhisperDeployment
 from whisper_operator.api.status import Condition, ConditionStatus, PoolStatus, WhisperDeploymentStatus
-from whisper_operator.children.names import pool_selector, service_url
+from whisper_operator.children.names import label_selector, pool_selector, service_url
 from whisper_operator.observation import Observed, ObservedPool, Trouble
 from whisper_operator.plan import Plan, PlannedPool
 
@@ -57,7 +57,7 @@ def assess(owner: WhisperDeployment, observed: Observed, plan: Plan, now: dateti
         pools=pools,
         pools_summary=", ".join(f"{pool.name} {pool.ready}/{pool.desired}" for pool in pools),
         replicas=pools[0].ready,
-        selector=",".join(f"{key}={value}" for key, value in pool_selector(owner.metadata.name, first).items()),
+        selector=label_selector(pool_selector(owner.metadata.name, first)),
         url=service_url(owner),
     )
 

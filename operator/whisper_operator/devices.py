@@ -19,8 +19,8 @@ class DeviceProfile:
     parts that no labeller knows yet.
     """
 
-    resource_names: tuple[str, ...]
-    """Extended resources that hold such a device; the first is asked for unless the pool names another."""
+    resource_name: str | None
+    """Extended resource that is asked for unless the pool names another; `None` on a CPU."""
     engine: EngineName
     startup: timedelta
     """How long loading and compiling may take before a start counts as failed."""
@@ -34,19 +34,17 @@ _PROFILES: Final[Mapping[tuple[Device, Vendor | None], DeviceProfile]] = Mapping
     {
         # Compiling a large model for the NPU has taken more than 11 minutes.
         ("npu", None): DeviceProfile(
-            ("npu.intel.com/accel",), "openvino", timedelta(minutes=25), "npu.intel.com/accel", render_group=True
+            "npu.intel.com/accel", "openvino", timedelta(minutes=25), "npu.intel.com/accel", render_group=True
         ),
         ("gpu", "intel"): DeviceProfile(
-            ("gpu.intel.com/xe", "gpu.intel.com/i915"),
+            "gpu.intel.com/xe",
             "openvino",
             timedelta(minutes=15),
             "gpu.intel.com/i915",
             render_group=True,
         ),
-        ("gpu", "nvidia"): DeviceProfile(
-            ("nvidia.com/gpu", "nvidia.com/gpu.shared"), "pytorch", timedelta(minutes=15), "nvidia.com/gpu"
-        ),
-        ("cpu", None): DeviceProfile((), "openvino", timedelta(minutes=15)),
+        ("gpu", "nvidia"): DeviceProfile("nvidia.com/gpu", "pytorch", timedelta(minutes=15), "nvidia.com/gpu"),
+        ("cpu", None): DeviceProfile(None, "openvino", timedelta(minutes=15)),
     }
 )
 
@@ -58,7 +56,7 @@ def profile_of(pool: Pool) -> DeviceProfile:
 
 def resource_of(pool: Pool) -> str | None:
     """Return the extended resource that a pod of the pool asks one of; `None` on a CPU."""
-    return pool.resource_name or next(iter(profile_of(pool).resource_names), None)
+    return pool.resource_name or profile_of(pool).resource_name
 
 
 def tolerations_of(pool: Pool) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import kopf
 
-from whisper_operator.children.names import INSTANCE_LABEL, MANAGER
+from whisper_operator.children.names import INSTANCE_LABEL, MANAGED_LABEL
 from whisper_operator.kinds import CHILDREN, OWNER, POD, SECRET, Kind
 from whisper_operator.reconcile import OwnerKey
 from whisper_operator.watched import Key, pack
@@ -41,11 +41,10 @@ def make_registry(
 
     kopf.on.login(registry=registry)(login)
     kopf.on.event(*_selector(OWNER), registry=registry)(owner_changed)
-    ours = {"app.kubernetes.io/managed-by": MANAGER}
     # Secrets are left out: kopf filters after it has read, and would read every key of the cluster.
     for kind in (*(kind for kind in CHILDREN if kind is not SECRET), POD):
-        kopf.index(*_selector(kind), id="objects", labels=ours, registry=registry)(_packed(kind))
-        kopf.on.event(*_selector(kind), labels=ours, registry=registry)(child_changed)
+        kopf.index(*_selector(kind), id="objects", labels=MANAGED_LABEL, registry=registry)(_packed(kind))
+        kopf.on.event(*_selector(kind), labels=MANAGED_LABEL, registry=registry)(child_changed)
     return registry
 
 

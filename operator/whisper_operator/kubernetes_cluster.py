@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import urllib3
 from kubernetes.client import ApiClient, ApiException
 
-from whisper_operator.children.names import MANAGER, Manifest
+from whisper_operator.children.names import MANAGER, Manifest, label_selector
 from whisper_operator.errors import AlreadyExists, NotFound, Refused, Superseded, Unavailable
 from whisper_operator.kinds import EVENT, Kind, kind_of
 
@@ -63,8 +63,7 @@ class KubernetesCluster:
 
     async def list_labelled(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
         """Read the objects that have all these labels."""
-        selector = ",".join(f"{key}={value}" for key, value in labels.items())
-        return await self._list(kind, kind.path(namespace), [("labelSelector", selector)])
+        return await self._list(kind, kind.path(namespace), [("labelSelector", label_selector(labels))])
 
     async def list_all(self, kind: Kind, namespace: str | None) -> list[Manifest]:
         """Read every object of a kind, in one namespace or in all."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from whisper_operator.api.resource import WhisperDeployment, parse
+from whisper_operator.api.resource import WhisperDeployment, parse, problems_of
 from whisper_operator.api.status import WhisperDeploymentStatus
 from whisper_operator.children.build import build_children
 from whisper_operator.children.credentials import (
@@ -102,7 +102,7 @@ class Reconciler:
 
     async def _refuse(self, manifest: Manifest, problem: ValidationError) -> None:
         """Say that this version of the operator does not understand the resource; what runs is left as it is."""
-        sentences = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors())
+        sentences = "; ".join(problems_of(problem))
         message = f"The operator does not understand the spec ({sentences[:900]}): correct it or upgrade the operator."
         known = parse({"metadata": manifest["metadata"], "spec": _SMALLEST, "status": _known_status(manifest)})
         await self._publish(manifest, known.status, refuse(known, Trouble("InvalidSpec", message), self._clock()))

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import EXAMPLES
+from tests.support.ports import free_port
 
 KEY = "a-key-for-tests-only"
 DEMO = str(EXAMPLES / "models/demo")
@@ -52,13 +53,6 @@ def environment(key: str | None = KEY) -> dict[str, str]:
     """Ours, with or without a key."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
     return kept | ({"WHISPER_API_KEY": key} if key else {})
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import httpx
 import psutil
 
 from tests.benchmarks.worker import Job, Outcome, peak_rss_bytes
+from tests.support.ports import free_port
 
 _KEY = "benchmark-key-of-no-value"
 _START_SECONDS = 300
@@ -89,7 +89,7 @@ class OurServer:
 
     def __init__(self, model: Path, *, in_flight: int, cores: int, options: Sequence[str] = ()) -> None:
         self.name, self.in_flight = "whisper-operator", in_flight
-        port, management = _free_port(), _free_port()
+        port, management = free_port(), free_port()
         command = [sys.executable, "-m", "whisper_inference", "serve", "--model", str(model), "--device", "cpu"]
         command += ["--port", str(port), "--management-port", str(management), *options]
         environment = os.environ | {"WHISPER_API_KEY": _KEY, "WHISPER_THREADS": str(cores)}
@@ -139,9 +139,3 @@ class OurServer:
                 pass
             time.sleep(0.2)
         raise RuntimeError(f"the server was not ready within {_START_SECONDS} s")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

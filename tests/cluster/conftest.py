@@ -28,23 +28,21 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 
 
 @pytest.fixture(scope="session")
-def api(request: pytest.FixtureRequest) -> Iterator[client.ApiClient]:
-    """An administrator's client, of our own control plane, or with `--cluster=existing` of the one in KUBECONFIG."""
-    existing = request.config.getoption("--cluster") == "existing"
-    path = os.environ.get("KUBECONFIG") if existing else str(request.getfixturevalue("control_plane").kubeconfig)
-    configuration = client.Configuration()
-    config.load_kube_config(path, client_configuration=configuration)
-    with client.ApiClient(configuration) as api_client:
-        yield api_client
-
-
-@pytest.fixture(scope="session")
 def kubeconfig(request: pytest.FixtureRequest) -> Path:
-    """The file of the same."""
+    """An administrator's, of our own control plane, or with `--cluster=existing` that in KUBECONFIG."""
     if request.config.getoption("--cluster") == "existing":
         return Path(os.environ["KUBECONFIG"])
     plane: ControlPlane = request.getfixturevalue("control_plane")
     return plane.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path) -> Iterator[client.ApiClient]:
+    """A client with it."""
+    configuration = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+    with client.ApiClient(configuration) as api_client:
+        yield api_client
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 from kubernetes import client
 
 from tests.support.control_plane import ControlPlane
+from tests.support.ports import free_port
 from tests.support.resources import NPU, STANDBY, manifest
 from whisper_operator.api.base import GROUP, PLURAL, VERSION
 from whisper_operator.children.names import Manifest, pool_name
@@ -30,7 +30,7 @@ class Operator:
     """`whisper-operator run`, for one namespace."""
 
     def __init__(self, kubeconfig: Path, namespace: str, log: Path) -> None:
-        self.metrics_port, self.health_port = _free_port(), _free_port()
+        self.metrics_port, self.health_port = free_port(), free_port()
         self._environment = os.environ | {
             "KUBECONFIG": str(kubeconfig),
             "WHISPER_OPERATOR_NAMESPACES": f'["{namespace}"]',
@@ -326,9 +326,3 @@ def _let_pods_be_ready(person: Person, pool: str) -> None:
         conditions = [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady", "Initialized")]
         status = {"phase": "Running", "conditions": conditions}
         person.core.patch_namespaced_pod_status(pod.metadata.name, person.namespace, {"status": status})
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.checkpoints import CLIPS, read_clips
-from tests.support.lineup import LINEUP
+from tests.support.lineup import load
 from tests.support.transcribing import Mode, openai_transcriber, transcriber, word_error_rate
 from whisper_inference.models.checkpoint import Checkpoint
 
@@ -24,7 +24,7 @@ def tokens_of(base_checkpoint: Checkpoint) -> Iterator[Callable[[str], Tokens]]:
 
     def tokens(name: str) -> Tokens:
         if name not in known:
-            engine = next(contestant for contestant in LINEUP if contestant.name == name).load(base_checkpoint)
+            engine = load(name, base_checkpoint)
             transcribe = transcriber(engine, base_checkpoint)
             known[name] = [[token for segment in transcribe(MODE, clip) for token in segment.tokens] for clip in SPOKEN]
             engine.close()

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.support.checkpoints import CLIPS, MORE_CLIPS, read_clips
-from tests.support.lineup import LINEUP, Contestant
+from tests.support.lineup import LINEUP, Contestant, load
 from tests.support.transcribing import Mode, Ours, Reference, openai_transcriber, transcriber, word_error_rate
 from whisper_inference.models.checkpoint import Checkpoint
 
@@ -98,7 +98,7 @@ def error_rates(demo_checkpoint: Checkpoint) -> Callable[[str], float]:
 
     def rate(name: str) -> float:
         if name not in known:
-            engine = next(contestant for contestant in LINEUP if contestant.name == name).load(demo_checkpoint)
+            engine = load(name, demo_checkpoint)
             known[name] = _error_rate(transcriber(engine, demo_checkpoint))
             engine.close()
         return known[name]

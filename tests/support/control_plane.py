@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import IO, Final
 
 import yaml
+
+from tests.support.ports import free_port
 
 _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 20
@@ -25,7 +26,7 @@ class ControlPlane:
         self._programs = programs
         self._folder = folder
         self._token = secrets.token_hex(16)
-        self._ports = {name: _free_port() for name in ("client", "peer", "api")}
+        self._ports = {name: free_port() for name in ("client", "peer", "api")}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
         self.kubeconfig = folder / "kubeconfig"
@@ -146,9 +147,3 @@ class ControlPlane:
 
     def _log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -70,6 +70,11 @@ LINEUP: Final = (
 )
 
 
+def load(name: str, checkpoint: Checkpoint) -> Engine:
+    """Load an engine by its name."""
+    return next(contestant for contestant in LINEUP if contestant.name == name).load(checkpoint)
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """An engine beside the reference."""

@@ -1,9 +1,8 @@
 """The whole object, as the API server hands it out."""
 
-from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from whisper_operator.api.spec import WhisperDeploymentSpec
@@ -19,7 +18,6 @@ class ObjectMeta(BaseModel):
     namespace: str = "default"
     uid: str = ""
     generation: int = 0
-    deletion_timestamp: datetime | None = None
 
 
 class WhisperDeployment(BaseModel):
@@ -39,3 +37,8 @@ def parse(manifest: dict[str, Any]) -> WhisperDeployment:
         pydantic.ValidationError: It is not what this version of the operator understands.
     """
     return WhisperDeployment.model_validate(manifest)
+
+
+def problems_of(error: ValidationError) -> list[str]:
+    """Return what is wrong, each with the field's place."""
+    return [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]

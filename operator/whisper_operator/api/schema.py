@@ -52,6 +52,7 @@ class _Converter:
         )
 
     def convert(self, schema: Schema, path: str) -> Schema:
+        """Return the structural form of a part; the path names it in errors."""
         plain = self._without_null(self._inlined(schema), path)
         result: Schema = {}
         for keyword, value in plain.items():

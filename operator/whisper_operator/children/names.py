@@ -1,6 +1,7 @@
 """Names and labels of children: made here and nowhere else."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from whisper_operator.api.base import API_VERSION, KIND
@@ -10,6 +11,8 @@ Manifest: TypeAlias = dict[str, Any]
 
 MANAGER: Final = "whisper-operator"
 """Field manager, and the value of the managed-by label."""
+MANAGED_LABEL: Final = {"app.kubernetes.io/managed-by": MANAGER}
+"""What every child has, whoever owns it."""
 
 INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
 POOL_LABEL: Final = "whisperoperator.dev/pool"
@@ -39,7 +42,7 @@ def owner_labels(owner: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "whisper",
         INSTANCE_LABEL: owner,
-        "app.kubernetes.io/managed-by": MANAGER,
+        **MANAGED_LABEL,
     }
 
 
@@ -55,6 +58,11 @@ def serving_selector(owner: str) -> dict[str, str]:
 def pool_selector(owner: str, pool: str) -> dict[str, str]:
     """Return the labels of a pool's pods; they never change, because a Deployment's selector cannot."""
     return serving_selector(owner) | {POOL_LABEL: pool}
+
+
+def label_selector(labels: Mapping[str, str]) -> str:
+    """Write labels as a query for the objects that have them all."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def service_name(owner: str) -> str:

@@ -14,7 +14,7 @@ from whisper_operator.children.environment import DRAIN_SECONDS, environment, ru
 from whisper_operator.children.names import pool_selector
 from whisper_operator.children.resources import container_resources
 from whisper_operator.children.service_account import service_account_name
-from whisper_operator.children.volumes import CACHE_FOLDER, HUB_TOKEN_FOLDER, server_volumes
+from whisper_operator.children.volumes import CACHE_FOLDER, HUB_TOKEN_FOLDER, server_volumes, writable_mounts
 from whisper_operator.defaults import Defaults
 from whisper_operator.devices import profile_of, tolerations_of
 
@@ -102,7 +102,7 @@ def _fetch(owner: WhisperDeployment, image: str) -> list[dict[str, Any]]:
     if hub is None:
         return []
     variables = [{"name": "WHISPER_CACHE_DIR", "value": CACHE_FOLDER}]
-    mounts = [{"name": "cache", "mountPath": CACHE_FOLDER}, {"name": "scratch", "mountPath": "/tmp"}]  # noqa: S108
+    mounts = writable_mounts()
     if hub.token_secret is not None:
         variables.append({"name": "HF_TOKEN_PATH", "value": f"{HUB_TOKEN_FOLDER}/{hub.token_secret.key}"})
         mounts.append({"name": "hub-token", "mountPath": HUB_TOKEN_FOLDER})

@@ -35,8 +35,7 @@ def server_volumes(owner: WhisperDeployment) -> tuple[list[dict[str, Any]], list
         {"name": "credentials", "secret": {"secretName": credentials_name(owner), "defaultMode": 0o440}},
     ]
     mounts: list[dict[str, Any]] = [
-        {"name": "cache", "mountPath": CACHE_FOLDER},
-        {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+        *writable_mounts(),
         {"name": "credentials", "mountPath": CREDENTIALS_FOLDER, "readOnly": True},
     ]
     model = _mounted_model(owner.spec.model)
@@ -44,6 +43,14 @@ def server_volumes(owner: WhisperDeployment) -> tuple[list[dict[str, Any]], list
         volumes.append(model)
         mounts.append({"name": "model", "mountPath": MODEL_FOLDER, "readOnly": True})
     return volumes, mounts
+
+
+def writable_mounts() -> list[dict[str, Any]]:
+    """Return the mounts of all that a container may write to."""
+    return [
+        {"name": "cache", "mountPath": CACHE_FOLDER},
+        {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+    ]
 
 
 def _cache(owner: WhisperDeployment) -> dict[str, Any]:
