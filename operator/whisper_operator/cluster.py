@@ -15,7 +15,7 @@ class Cluster(Protocol):
         ...
 
     async def list_labelled(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
-        """Read the objects that have all these labels."""
+        """Read the objects that have all these labels: none, if the cluster does not have the kind."""
         ...
 
     async def list_all(self, kind: Kind, namespace: str | None) -> list[Manifest]:
@@ -30,7 +30,11 @@ class Cluster(Protocol):
         ...
 
     async def apply(self, manifest: Manifest) -> Manifest:
-        """Make the object so (server-side apply, forced, as one field manager); return what it is now."""
+        """Make the object so (server-side apply, forced, as one field manager); return what it is now.
+
+        Raises:
+            NotFound: The cluster does not have the kind.
+        """
         ...
 
     async def create(self, manifest: Manifest) -> Manifest:

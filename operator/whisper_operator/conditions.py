@@ -19,6 +19,7 @@ CREDENTIALS_READY: Final = "CredentialsReady"
 AVAILABLE: Final = "Available"
 PROGRESSING: Final = "Progressing"
 FALLBACK_ACTIVE: Final = "FallbackActive"
+AUTOSCALING_READY: Final = "AutoscalingReady"
 
 _STARTING: Final = Trouble("Starting", "The pods load their model; the first start on a device also compiles it.")
 
@@ -48,6 +49,7 @@ def assess(owner: WhisperDeployment, observed: Observed, plan: Plan, now: dateti
         _available(observed, plan),
         _progressing(observed, plan),
         _fallback(owner, observed, plan),
+        _autoscaling(observed, plan),
     )
     pools = tuple(_pool_status(planned, _found(planned, observed)) for planned in plan.pools)
     first = owner.spec.pools[0].name
@@ -79,6 +81,9 @@ def _accepted(observed: Observed) -> _Finding:
         return _Finding(ACCEPTED, "False", "NameConflict", message)
     if observed.refusals:
         return _Finding(ACCEPTED, "False", "ChildRefused", " ".join(observed.refusals))
+    if observed.missing:
+        message = f"The cluster has no {', '.join(observed.missing)}: install what brings it, or remove the field."
+        return _Finding(ACCEPTED, "False", "ApiMissing", message)
     return _Finding(ACCEPTED, "True", "Accepted", "Everything that was asked for is applied.")
 
 
@@ -125,6 +130,18 @@ def _fallback(owner: WhisperDeployment, observed: Observed, plan: Plan) -> _Find
     if not any(planned.pool.standby for planned in plan.pools):
         return _Finding(FALLBACK_ACTIVE, "False", "NoStandby", "No pool is a standby.")
     return _Finding(FALLBACK_ACTIVE, "False", "NotNeeded", "No pool has fallen short for longer than fallback.after.")
+
+
+def _autoscaling(observed: Observed, plan: Plan) -> _Finding:
+    asked = [planned for planned in plan.pools if planned.pool.autoscaling is not None]
+    if not asked:
+        return _Finding(AUTOSCALING_READY, "True", "NotAsked", "No pool autoscales.")
+    for planned in asked:
+        trouble = _found(planned, observed).scaling
+        if trouble is not None:
+            message = f"Pool {planned.pool.name} keeps {planned.replicas} pods. {trouble.message}"
+            return _Finding(AUTOSCALING_READY, "False", trouble.reason, message)
+    return _Finding(AUTOSCALING_READY, "True", "Scaling", "Each pool that autoscales has its autoscaler.")
 
 
 def _found(planned: PlannedPool, observed: Observed) -> ObservedPool:

@@ -1,6 +1,7 @@
 """What the person who runs the operator decides for every resource."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from whisper_operator.devices import EngineName
 
@@ -13,6 +14,10 @@ class Defaults:
     pytorch_image: str
     render_groups: tuple[int, ...]
     """Groups that own the device files of NPUs and Intel GPUs on the nodes; distributions number them differently."""
+    pod_env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of every pod."""
+    ca_config_map: str | None = None
+    """A ConfigMap in the namespace of the resource, whose `ca.crt` the pods trust."""
 
     def image_for(self, engine: EngineName) -> str:
         """Return the image that holds an engine."""

@@ -5,7 +5,13 @@ from typing import Final, Literal, NamedTuple
 
 from whisper_operator.api.status import Condition, WhisperDeploymentStatus
 
-_GOOD: Final = {"Accepted": "True", "CredentialsReady": "True", "Available": "True", "FallbackActive": "False"}
+_GOOD: Final = {
+    "Accepted": "True",
+    "CredentialsReady": "True",
+    "Available": "True",
+    "FallbackActive": "False",
+    "AutoscalingReady": "True",
+}
 """The status of each condition that is no cause for worry; of the others nobody is told."""
 
 

@@ -9,7 +9,7 @@ from whisper_operator.api.resource import WhisperDeployment
 from whisper_operator.children.credentials import credentials_name
 from whisper_operator.children.names import Manifest, owner_labels, pool_name, serving_selector
 from whisper_operator.cluster import Cluster
-from whisper_operator.kinds import CHILDREN, DEPLOYMENT, POD, SECRET, Kind
+from whisper_operator.kinds import AUTOSCALER, CHILDREN, DEPLOYMENT, POD, SCALED_OBJECT, SECRET, Kind
 from whisper_operator.watched import Watched
 
 
@@ -31,6 +31,11 @@ class Gathered:
     def deployment(self, owner: WhisperDeployment, pool: str) -> Manifest | None:
         """Find a pool's Deployment."""
         return self.child(DEPLOYMENT, pool_name(owner.metadata.name, pool))
+
+    def autoscaler(self, owner: WhisperDeployment, pool: str) -> Manifest | None:
+        """Find what scales a pool."""
+        name = pool_name(owner.metadata.name, pool)
+        return self.child(AUTOSCALER, name) or self.child(SCALED_OBJECT, name)
 
 
 async def gather(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -> Gathered:

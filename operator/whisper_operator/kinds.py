@@ -32,6 +32,17 @@ EVENT: Final = Kind("v1", "Event", "events")
 SECRET: Final = Kind("v1", "Secret", "secrets")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
 
+AUTOSCALER: Final = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+SCALED_OBJECT: Final = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")
+
+OPTIONAL: Final = (
+    SCALED_OBJECT,
+    Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+    Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
+    Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
+)
+"""Kinds that a cluster has only if someone installed them."""
+
 CHILDREN: Final = (
     DEPLOYMENT,
     SECRET,
@@ -40,6 +51,10 @@ CHILDREN: Final = (
     Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    AUTOSCALER,
+    Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
+    Kind("v1", "ConfigMap", "configmaps"),
+    *OPTIONAL,
 )
 """Every kind that may be a child: what is not desired any more is looked for among these."""
 

@@ -63,7 +63,10 @@ class KubernetesCluster:
 
     async def list_labelled(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Manifest]:
         """Read the objects that have all these labels."""
-        return await self._list(kind, kind.path(namespace), [("labelSelector", label_selector(labels))])
+        try:
+            return await self._list(kind, kind.path(namespace), [("labelSelector", label_selector(labels))])
+        except NotFound:
+            return []  # a kind that this cluster does not have
 
     async def list_all(self, kind: Kind, namespace: str | None) -> list[Manifest]:
         """Read every object of a kind, in one namespace or in all."""

@@ -45,7 +45,9 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
     metrics = OperatorMetrics(metrics_registry)
     cluster = KubernetesCluster(load_client(), now, calls_at_once=settings.passes_at_once)
     watched = WatchedIndex()
-    reconciler = Reconciler(cluster, watched, settings.defaults, now, lambda: secrets.token_urlsafe(_KEY_BYTES))
+    reconciler = Reconciler(
+        cluster, watched, settings.defaults, now, lambda: secrets.token_urlsafe(_KEY_BYTES), metrics.report
+    )
     runner: SerialRunner[OwnerKey] = SerialRunner(
         metrics.timed(reconciler.reconcile), at_once=settings.passes_at_once, pause=_PAUSE
     )

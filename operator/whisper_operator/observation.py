@@ -20,6 +20,12 @@ class ObservedPool:
     rolling: bool = False
     """A new template is on its way while old pods answer: they still count."""
     trouble: Trouble | None = None
+    replicas: int = 0
+    """What its Deployment asks for now."""
+    handed_over: bool = False
+    """An autoscaler decides that count."""
+    scaling: Trouble | None = None
+    """Why its autoscaler does not work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +39,5 @@ class Observed:
     """Objects of our names that are not ours, as `Kind name`."""
     refusals: tuple[str, ...] = ()
     """What the API server said of children that it did not take."""
+    missing: tuple[str, ...] = ()
+    """Kinds that are asked for, and that this cluster does not have."""

@@ -11,8 +11,10 @@ from whisper_operator.observation import ObservedPool, Trouble
 _IMAGE_REASONS: Final = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 
 
-def observe_pool(pool: Pool, deployment: Manifest | None, pods: Sequence[Manifest]) -> ObservedPool:
-    """Judge a pool by its Deployment and the pods of the whole resource."""
+def observe_pool(
+    pool: Pool, deployment: Manifest | None, autoscaler: Manifest | None, pods: Sequence[Manifest]
+) -> ObservedPool:
+    """Judge a pool by its Deployment, its autoscaler and the pods of the whole resource."""
     if deployment is None:
         return ObservedPool()
     own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(POOL_LABEL) == pool.name]
@@ -20,7 +22,28 @@ def observe_pool(pool: Pool, deployment: Manifest | None, pods: Sequence[Manifes
     seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
     updated, ready = status.get("updatedReplicas", 0), status.get("readyReplicas", 0)
     behind = not seen or updated < min(spec.get("replicas", 1), status.get("replicas", 0))
-    return ObservedPool(ready, behind and ready > 0, _first_trouble(pool, own, deployment))
+    return ObservedPool(
+        ready=ready,
+        rolling=behind and ready > 0,
+        trouble=_first_trouble(pool, own, deployment),
+        replicas=spec.get("replicas", 1),
+        handed_over=any(map(_owns_count, deployment["metadata"].get("managedFields", ()))),
+        scaling=_scaling_trouble(autoscaler),
+    )
+
+
+def _owns_count(entry: Mapping[str, Any]) -> bool:
+    """Say whether this manager set the count as autoscalers do, through the scale subresource."""
+    return entry.get("subresource") == "scale" and "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
+
+
+def _scaling_trouble(autoscaler: Manifest | None) -> Trouble | None:
+    """HorizontalPodAutoscalers say ScalingActive, and KEDA's ScaledObjects Ready."""
+    for condition in (autoscaler or {}).get("status", {}).get("conditions", ()):
+        broken = condition["type"] in {"ScalingActive", "Ready"} and condition["status"] == "False"
+        if broken and condition.get("reason") != "ScalingDisabled":
+            return Trouble("MetricsMissing", _sentence(condition.get("message", "")))
+    return None
 
 
 def _first_trouble(pool: Pool, pods: Sequence[Manifest], deployment: Manifest) -> Trouble | None:

@@ -27,6 +27,8 @@ class PlannedPool:
     """Since when it does, or does not."""
     stands_in_for: str | None = None
     """The pool that falls short, where this is a standby that runs."""
+    handed_over: bool = False
+    """An autoscaler decides the count, and `replicas` is what it decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,9 @@ def plan_pools(
     planned: list[PlannedPool] = []
     for pool, wanted in _counts(spec):
         last = known.get(pool.name)
-        serving, since = _state(observed.get(pool.name, ObservedPool()), wanted, last, now)
-        current = PlannedPool(pool, wanted, serving, since)
+        found = observed.get(pool.name, ObservedPool())
+        serving, since = _state(found, wanted, last, now)
+        current = _scaled(PlannedPool(pool, wanted, serving, since), found)
         settled = now - since >= patience
         if not pool.standby:
             if _falls_short(serving=serving, settled=settled, covered=pool.name in covered):
@@ -77,8 +80,18 @@ def plan_pools(
 
 
 def _counts(spec: WhisperDeploymentSpec) -> Iterator[tuple[Pool, int]]:
-    yield spec.pools[0], spec.replicas
-    yield from ((pool, pool.replicas or 1) for pool in spec.pools[1:])
+    """Yield each pool with what it must have to serve: of an autoscaled one, its minimum."""
+    for pool, count in zip(spec.pools, (spec.replicas, *(pool.replicas or 1 for pool in spec.pools[1:])), strict=True):
+        yield pool, count if pool.autoscaling is None else pool.autoscaling.min_replicas
+
+
+def _scaled(planned: PlannedPool, found: ObservedPool) -> PlannedPool:
+    """Keep the count that an autoscaled pool has: it is the autoscaler's, or was until this pass."""
+    wish = planned.pool.autoscaling
+    if wish is None or found.replicas == 0:
+        return planned
+    kept = min(max(found.replicas, wish.min_replicas), wish.max_replicas)
+    return replace(planned, replicas=kept, handed_over=found.handed_over)
 
 
 def _state(observed: ObservedPool, wanted: int, last: PoolStatus | None, now: datetime) -> tuple[bool, datetime]:
@@ -94,7 +107,7 @@ def _falls_short(*, serving: bool, settled: bool, covered: bool) -> bool:
 
 def _standby(planned: PlannedPool, last: PoolStatus | None, target: str | None, now: datetime) -> PlannedPool:
     if target is None:
-        return replace(planned, replicas=0)
+        return replace(planned, replicas=0, handed_over=False)
     # Before it was asked to run it did not fall short: its time begins now.
     began = now if last is None or last.desired == 0 else planned.since
     return replace(planned, since=began, stands_in_for=target)

@@ -3,14 +3,14 @@
 Every trigger runs this and nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from whisper_operator.api.resource import WhisperDeployment, parse, problems_of
-from whisper_operator.api.status import WhisperDeploymentStatus
+from whisper_operator.api.status import Condition, WhisperDeploymentStatus
 from whisper_operator.children.build import build_children
 from whisper_operator.children.credentials import (
     build_credentials,
@@ -51,12 +51,24 @@ class Reconciler:
         defaults: Defaults,
         clock: Callable[[], datetime],
         make_key: Callable[[], str],
+        report: Callable[[OwnerKey, Sequence[Condition]], None],
     ) -> None:
+        """Take what a pass needs.
+
+        Args:
+            cluster: Where it reads and writes.
+            watched: What is known without asking.
+            defaults: The operator's own choices.
+            clock: The time.
+            make_key: Makes a new API key.
+            report: Called at the end of each pass with the resource's conditions; with none when it is gone.
+        """
         self._cluster = cluster
         self._watched = watched
         self._defaults = defaults
         self._clock = clock
         self._make_key = make_key
+        self._report = report
 
     async def reconcile(self, key: OwnerKey) -> timedelta | None:
         """Make one pass; return when another is due because of time alone.
@@ -66,6 +78,7 @@ class Reconciler:
         """
         manifest = await self._cluster.get(OWNER, key.namespace, key.name)
         if manifest is None or "deletionTimestamp" in manifest["metadata"]:
+            self._report(key, ())
             return None  # owner references do the rest
         try:
             owner = parse(manifest)
@@ -79,14 +92,17 @@ class Reconciler:
         data = await self._keys(owner, live)
         trouble = judge_credentials(owner, data)
         pools = {
-            pool.name: observe_pool(pool, live.deployment(owner, pool.name), live.pods) for pool in owner.spec.pools
+            pool.name: observe_pool(
+                pool, live.deployment(owner, pool.name), live.autoscaler(owner, pool.name), live.pods
+            )
+            for pool in owner.spec.pools
         }
         now = self._clock()
         plan = plan_pools(owner.spec, pools, owner.status.pools, now)
         checksums = _checksums(owner, live, None if trouble else credentials_checksum(data or {}))
         wanted = build_children(owner, plan, self._defaults, checksums)
         outcome = await enforce(self._cluster, owner, wanted, live)
-        observed = Observed(pools, trouble, outcome.conflicts, outcome.refusals)
+        observed = Observed(pools, trouble, outcome.conflicts, outcome.refusals, outcome.missing)
         await self._publish(manifest, owner.status, assess(owner, observed, plan, now))
         return plan.look_again_after
 
@@ -110,9 +126,10 @@ class Reconciler:
     async def _publish(
         self, manifest: Manifest, before: WhisperDeploymentStatus, after: WhisperDeploymentStatus
     ) -> None:
+        metadata = manifest["metadata"]
+        self._report(OwnerKey(metadata["namespace"], metadata["name"]), after.conditions)
         if before == after:
             return
-        metadata = manifest["metadata"]
         status = dict.fromkeys(after.model_dump(by_alias=True)) | after.model_dump(
             mode="json", by_alias=True, exclude_none=True
         )

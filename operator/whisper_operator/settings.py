@@ -21,6 +21,13 @@ class OperatorSettings(BaseSettings):
     render_groups: tuple[int, ...] = Field(
         (44, 105, 109, 110, 992, 993), description="Groups of the device files of NPUs and Intel GPUs on the nodes."
     )
+    pod_env: dict[str, str] = Field(
+        {}, description="Variables of every pod, for example HTTPS_PROXY or HF_ENDPOINT; what a pool says comes first."
+    )
+    ca_config_map: str | None = Field(
+        None,
+        description="A ConfigMap, in each namespace with resources, whose ca.crt the pods trust instead of their own.",
+    )
     resync_seconds: float = Field(300, gt=0, description="How often every resource is looked at without a cause.")
     passes_at_once: int = Field(8, ge=1, le=64, description="Resources that are reconciled at the same time.")
     metrics_port: int = Field(8080, ge=1, le=65535, description="Port of /metrics.")
@@ -31,4 +38,10 @@ class OperatorSettings(BaseSettings):
     @property
     def defaults(self) -> Defaults:
         """What the builders are told."""
-        return Defaults(self.openvino_image, self.pytorch_image, self.render_groups)
+        return Defaults(
+            openvino_image=self.openvino_image,
+            pytorch_image=self.pytorch_image,
+            render_groups=self.render_groups,
+            pod_env=self.pod_env,
+            ca_config_map=self.ca_config_map,
+        )

@@ -53,6 +53,10 @@ class WatchedIndex:
 
 
 def pack(kind: str, api_version: str, body: Mapping[str, Any]) -> bytes:
-    """Pack an object for an index: as bytes it takes a tenth of the memory, and `managedFields` nobody reads."""
-    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    """Pack an object for an index: as bytes it takes a tenth of the memory.
+
+    Of `managedFields` only that is kept which says whether an autoscaler decides a count.
+    """
+    scaled = [entry for entry in body["metadata"].get("managedFields", ()) if entry.get("subresource") == "scale"]
+    metadata = {**body["metadata"], "managedFields": scaled}
     return json.dumps({**body, "kind": kind, "apiVersion": api_version, "metadata": metadata}).encode()

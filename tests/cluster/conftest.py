@@ -1,25 +1,32 @@
 """A real API server for the tests of this folder, one for the session, and a namespace for each test."""
 
+import json
 import os
+import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client, config
+from kubernetes import client, config, dynamic
 
 from tests.support.control_plane import ControlPlane
-from tests.support.kubernetes_programs import NoControlPlane, find_programs
+from tests.support.kubernetes_programs import CONTROL_PLANE, HELM, NoControlPlane, find_programs, foreign_definitions
+from tests.support.patience import eventually
+from tests.support.person import Person
 from whisper_operator.api.crd import build_crd
+from whisper_operator.children.names import Manifest
 
 
 @pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def control_plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd, the API server, its controllers and the scheduler."""
+    if request.config.getoption("--cluster") == "existing":
+        pytest.skip("needs a control plane of its own, to stop it or to read its audit log")
     try:
-        programs = find_programs()
+        programs = find_programs(CONTROL_PLANE)
     except NoControlPlane as problem:
         pytest.skip(f"no control plane: {problem}")
     plane = ControlPlane(programs, tmp_path_factory.mktemp("control-plane"))
@@ -45,17 +52,85 @@ def api(kubeconfig: Path) -> Iterator[client.ApiClient]:
         yield api_client
 
 
-@pytest.fixture(scope="session")
-def crd(api: client.ApiClient) -> None:
-    """The definition of our resource, established."""
-    definition = yaml.safe_load(yaml.safe_dump(build_crd()))
+def define(api: client.ApiClient, definition: Manifest) -> None:
+    """Add a definition of a kind and wait until the API server serves it."""
     extensions: Any = client.ApiextensionsV1Api(api)
     extensions.create_custom_resource_definition(definition)
-    for _ in range(200):
-        status = extensions.read_custom_resource_definition(definition["metadata"]["name"]).status
-        if any(condition.type == "Established" and condition.status == "True" for condition in status.conditions or ()):
-            return
-    pytest.fail("the definition was not established")
+    name = definition["metadata"]["name"]
+
+    def established() -> bool:
+        conditions = extensions.read_custom_resource_definition(name).status.conditions or ()
+        return any(each.type == "Established" and each.status == "True" for each in conditions)
+
+    eventually(established)
+
+
+@pytest.fixture(scope="session")
+def crd(api: client.ApiClient) -> None:
+    """The definition of our resource."""
+    define(api, yaml.safe_load(yaml.safe_dump(build_crd())))
+
+
+@pytest.fixture(scope="module")
+def foreign_kinds(api: client.ApiClient) -> Iterator[None]:
+    """The kinds of others that a resource may have children of: in the cluster while the module's tests run."""
+    try:
+        definitions = foreign_definitions()
+    except NoControlPlane as problem:
+        pytest.skip(f"no definitions: {problem}")
+    for definition in definitions:
+        define(api, definition)
+    yield
+    extensions: Any = client.ApiextensionsV1Api(api)
+    names = {definition["metadata"]["name"] for definition in definitions}
+    for name in names:
+        extensions.delete_custom_resource_definition(name)
+    left = extensions.list_custom_resource_definition
+    eventually(lambda: {each.metadata.name for each in left().items}, lambda found: not found & names)
+
+
+@pytest.fixture(scope="session")
+def helm(kubeconfig: Path) -> Callable[..., str]:
+    """Runs helm; returns what it prints."""
+    try:
+        program = find_programs(HELM)["helm"]
+    except NoControlPlane as problem:
+        pytest.skip(f"no helm: {problem}")
+
+    def run(*arguments: str) -> str:
+        environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
+        command = [str(program), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def server_side_apply(api: client.ApiClient) -> Callable[[Manifest], None]:
+    """Applies a manifest as strictly as the API server can, and leaves nothing."""
+
+    def apply(manifest: Manifest) -> None:
+        metadata = manifest["metadata"]
+        found = dynamic.DynamicClient(api).resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
+        path = found.path(metadata["name"], metadata.get("namespace"))
+        query = [("fieldManager", "test"), ("dryRun", "All"), ("fieldValidation", "Strict")]
+        headers = {"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"}
+        request = api.param_serialize(
+            "PATCH",
+            path,
+            query_params=query,
+            header_params=headers,
+            body=json.dumps(manifest),
+            auth_settings=["BearerToken"],
+        )
+        answer = api.call_api(*request)
+        said = answer.read()
+        assert answer.status < 300, f"{manifest['kind']} {metadata['name']}: {json.loads(said)['message']}"
+
+    return apply
 
 
 @pytest.fixture
@@ -67,3 +142,9 @@ def namespace(api: client.ApiClient, crd: None) -> str:
     core: Any = client.CoreV1Api(api)
     core.create_namespace({"metadata": {"name": name, "labels": labels}})
     return name
+
+
+@pytest.fixture
+def person(api: client.ApiClient, namespace: str) -> Person:
+    """Someone at the keyboard."""
+    return Person(api, namespace)

@@ -12,8 +12,8 @@ from tests.support.fake_cluster import FakeCluster
 from whisper_operator.api.base import API_VERSION, KIND
 from whisper_operator.children.names import Manifest
 from whisper_operator.cluster import Cluster
-from whisper_operator.errors import AlreadyExists
-from whisper_operator.kinds import OWNER, kind_of
+from whisper_operator.errors import AlreadyExists, NotFound
+from whisper_operator.kinds import OWNER, SCALED_OBJECT, kind_of
 from whisper_operator.kubernetes_cluster import KubernetesCluster
 
 ResultT = TypeVar("ResultT")
@@ -106,6 +106,16 @@ def test_only_the_very_object_is_deleted(cluster: Cluster, space: str) -> None:
     assert found["metadata"]["uid"] == second["metadata"]["uid"]
     wait_for(cluster.delete(kind, second))
     wait_for(cluster.delete(kind, second))
+
+
+def test_a_kind_that_the_cluster_does_not_have_has_no_objects_and_takes_none(cluster: Cluster, space: str) -> None:
+    if isinstance(cluster, FakeCluster):
+        cluster.absent.add("ScaledObject")
+    manifest = secret(space) | {"apiVersion": SCALED_OBJECT.api_version, "kind": SCALED_OBJECT.name}
+    assert wait_for(cluster.get(SCALED_OBJECT, space, "one")) is None
+    assert wait_for(cluster.list_labelled(SCALED_OBJECT, space, LABELS)) == []
+    with pytest.raises(NotFound):
+        wait_for(cluster.apply(manifest))
 
 
 def test_a_status_is_changed_field_by_field(cluster: Cluster, space: str, request: pytest.FixtureRequest) -> None:

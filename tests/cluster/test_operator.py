@@ -1,147 +1,29 @@
 """The operator as a process against a real API server: what a person does, and what then is there."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from kubernetes import client
 
 from tests.support.control_plane import ControlPlane
-from tests.support.ports import free_port
-from tests.support.resources import NPU, STANDBY, manifest
+from tests.support.patience import eventually
+from tests.support.person import Person
+from tests.support.resources import CPU, NPU, STANDBY
+from tests.support.running_operator import Operator
 from whisper_operator.api.base import GROUP, PLURAL, VERSION
-from whisper_operator.children.names import Manifest, pool_name
+from whisper_operator.children.names import MANAGER, pool_name
 
 pytestmark = pytest.mark.slow
-
-ResultT = TypeVar("ResultT")
-PATIENCE_SECONDS = 60
-
-
-class Operator:
-    """`whisper-operator run`, for one namespace."""
-
-    def __init__(self, kubeconfig: Path, namespace: str, log: Path) -> None:
-        self.metrics_port, self.health_port = free_port(), free_port()
-        self._environment = os.environ | {
-            "KUBECONFIG": str(kubeconfig),
-            "WHISPER_OPERATOR_NAMESPACES": f'["{namespace}"]',
-            "WHISPER_OPERATOR_METRICS_PORT": str(self.metrics_port),
-            "WHISPER_OPERATOR_HEALTH_PORT": str(self.health_port),
-        }
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it."""
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "whisper_operator", "run"]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-
-    def said(self) -> list[str]:
-        """The lines of its log."""
-        return self._log.read_text().splitlines()
-
-    def kill(self) -> None:
-        """Kill it, with no time to say goodbye."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def stop(self) -> int:
-        """Ask it to end; return its exit code."""
-        assert self._process is not None
-        self._process.terminate()
-        return self._process.wait(PATIENCE_SECONDS)
-
-    @contextmanager
-    def running(self, resync_seconds: str = "5") -> Iterator["Operator"]:
-        """Run it while the block does."""
-        self._environment["WHISPER_OPERATOR_RESYNC_SECONDS"] = resync_seconds
-        self.start()
-        try:
-            yield self
-        finally:
-            self.kill()
-            sys.stdout.write(self._log.read_text(errors="replace")[-4000:])
 
 
 @pytest.fixture
 def operator(kubeconfig: Path, namespace: str, tmp_path: Path) -> Operator:
     """The operator, not started."""
-    return Operator(kubeconfig, namespace, tmp_path / "operator.log")
-
-
-class Person:
-    """What a person does with kubectl."""
-
-    def __init__(self, api: client.ApiClient, namespace: str) -> None:
-        self.custom: Any = client.CustomObjectsApi(api)
-        self.core: Any = client.CoreV1Api(api)
-        self.apps: Any = client.AppsV1Api(api)
-        self.namespace = namespace
-
-    def create(self, name: str = "live", **spec: Any) -> None:  # noqa: ANN401 - fields of a spec
-        """Create a resource."""
-        body = manifest(name, **spec)
-        body["metadata"]["namespace"] = self.namespace
-        self.custom.create_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, body)
-
-    def patch(self, **spec: Any) -> Manifest:  # noqa: ANN401 - fields of a spec
-        """Change the resource."""
-        return dict(
-            self.custom.patch_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, "live", {"spec": spec})
-        )
-
-    def read(self) -> Manifest:
-        """Read the resource."""
-        return dict(self.custom.get_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, "live"))
-
-    def condition(self, kind: str) -> tuple[str, str]:
-        """A condition's status and reason."""
-        conditions = self.read().get("status", {}).get("conditions", ())
-        return next(((each["status"], each["reason"]) for each in conditions if each["type"] == kind), ("", ""))
-
-    def replicas(self, pool: str) -> int | None:
-        """How many pods a pool's Deployment asks for; `None` if there is none."""
-        name = pool_name("live", pool)
-        found = [each for each in self.deployments() if each.metadata.name == name]
-        return int(found[0].spec.replicas) if found else None
-
-    def deployments(self) -> list[Any]:
-        """All Deployments."""
-        return list(self.apps.list_namespaced_deployment(self.namespace).items)
-
-
-@pytest.fixture
-def person(api: client.ApiClient, namespace: str) -> Person:
-    """Someone at the keyboard."""
-    return Person(api, namespace)
-
-
-def eventually(what: Callable[[], ResultT], true: Callable[[ResultT], bool] = bool) -> ResultT:
-    """Wait until it is so; an API server that does not answer is waited for, too."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    last: object = None
-    while time.monotonic() < deadline:
-        try:
-            found = what()
-        except Exception as problem:  # noqa: BLE001 - whatever the client raises while the server is down
-            last = problem
-        else:
-            last = found
-            if true(found):
-                return found
-        time.sleep(0.2)
-    pytest.fail(f"it did not come true; last: {last}")
+    return Operator(kubeconfig, [namespace], tmp_path / "operator.log")
 
 
 def test_a_resource_becomes_pods_that_the_strictest_namespace_admits(operator: Operator, person: Person) -> None:
@@ -201,6 +83,31 @@ def test_kubectl_scale_and_a_child_changed_by_hand(operator: Operator, person: P
         eventually(lambda: person.replicas("cpu"), lambda found: found == 3)
         person.core.delete_namespaced_service("live", person.namespace)
         eventually(lambda: person.core.read_namespaced_service("live", person.namespace).metadata.uid)
+
+
+def test_an_autoscaler_takes_the_count_over_and_keeps_it(operator: Operator, person: Person) -> None:
+    name = pool_name("live", "cpu")
+    with operator.running("2"):
+        person.create(replicas=3)
+        eventually(lambda: person.replicas("cpu"), lambda found: found == 3)
+        scaled = CPU | {"autoscaling": {"minReplicas": 2, "maxReplicas": 6, "cpu": 80}}
+        person.patch(replicas=1, pools=[scaled])
+        eventually(lambda: person.condition("AutoscalingReady"), lambda found: found == ("True", "Scaling"))
+        assert person.replicas("cpu") == 3
+        # There is no metrics API here: the test scales as the autoscaler would, and that says that it cannot.
+        person.apps.patch_namespaced_deployment_scale(name, person.namespace, {"spec": {"replicas": 5}})
+        eventually(lambda: "replicas" not in _applied(person, name))
+        assert person.replicas("cpu") == 5
+        eventually(lambda: person.condition("AutoscalingReady"), lambda found: found == ("False", "MetricsMissing"))
+        person.patch(replicas=2, pools=[CPU])
+        eventually(lambda: person.replicas("cpu"), lambda found: found == 2)
+
+
+def _applied(person: Person, deployment: str) -> set[str]:
+    """The fields of a Deployment's spec that the operator asks for."""
+    entries = person.apps.read_namespaced_deployment(deployment, person.namespace).metadata.managed_fields
+    own = [entry.fields_v1 for entry in entries if entry.manager == MANAGER and entry.operation == "Apply"]
+    return {field.removeprefix("f:") for fields in own for field in fields["f:spec"]}
 
 
 def test_deletion_leaves_nothing_also_with_the_operator_down(operator: Operator, person: Person) -> None:

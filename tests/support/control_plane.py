@@ -17,6 +17,15 @@ from tests.support.ports import free_port
 
 _START_SECONDS: Final = 90
 _STOP_SECONDS: Final = 20
+_AUDIT: Final = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "userGroups": ["system:masters", "system:serviceaccounts:kube-system"]},
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+    ],
+}
 
 
 class ControlPlane:
@@ -29,10 +38,11 @@ class ControlPlane:
         self._ports = {name: free_port() for name in ("client", "peer", "api")}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
-        self.kubeconfig = folder / "kubeconfig"
+        self.kubeconfig = self.kubeconfig_of(self._token, folder / "kubeconfig")
         """Of an administrator."""
+        self.audit_log = folder / "audit.log"
+        """What ServiceAccounts did, an event of audit.k8s.io/v1 in each line."""
         self._prepare()
-        self._write_kubeconfig()
         self._start_etcd()
         self.start_api_server()
 
@@ -60,6 +70,10 @@ class ControlPlane:
             "service-account-signing-key-file": str(folder / "sa.key"),
             "token-auth-file": str(folder / "tokens.csv"),
             "authorization-mode": "RBAC",
+            # As OpenShift has it: an owner reference that keeps the owner from being deleted needs a right.
+            "enable-admission-plugins": "OwnerReferencesPermissionEnforcement",
+            "audit-policy-file": str(folder / "audit.yaml"),
+            "audit-log-path": str(self.audit_log),
             "service-cluster-ip-range": "10.96.0.0/16",
         }
         self._start("kube-apiserver", [f"--{name}={value}" for name, value in arguments.items()])
@@ -86,6 +100,7 @@ class ControlPlane:
         openssl = shutil.which("openssl") or "openssl"
         key = [openssl, "genrsa", "-out", str(self._folder / "sa.key"), "2048"]
         subprocess.run(key, check=True, capture_output=True)
+        (self._folder / "audit.yaml").write_text(yaml.safe_dump(_AUDIT))
         (self._folder / "tokens.csv").write_text(f'{self._token},admin,admin,"system:masters"\n')
 
     def _start_etcd(self) -> None:
@@ -101,17 +116,19 @@ class ControlPlane:
         }
         self._start("etcd", ["--unsafe-no-fsync", *(f"--{name}={value}" for name, value in arguments.items())])
 
-    def _write_kubeconfig(self) -> None:
+    def kubeconfig_of(self, token: str, path: Path) -> Path:
+        """Write a kubeconfig of whoever has the token."""
         cluster = {"server": self.url, "certificate-authority": str(self._certificate)}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "tests", "cluster": cluster}],
-            "users": [{"name": "admin", "user": {"token": self._token}}],
-            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "admin"}}],
+            "users": [{"name": "user", "user": {"token": token}}],
+            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "user"}}],
             "current-context": "tests",
         }
-        self.kubeconfig.write_text(yaml.safe_dump(config))
+        path.write_text(yaml.safe_dump(config))
+        return path
 
     @property
     def _certificate(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from whisper_operator.children.names import Manifest
-from whisper_operator.errors import AlreadyExists, ClusterError
+from whisper_operator.errors import AlreadyExists, ClusterError, NotFound
 from whisper_operator.kinds import OWNER, POD, Kind, kind_of
 
 
@@ -28,6 +28,8 @@ class FakeCluster:
         self.events: list[tuple[str, str, str]] = []
         self.failures: dict[int, ClusterError] = {}
         """Errors to raise instead of a write, by its number from 0 on."""
+        self.absent: set[str] = set()
+        """Kinds that this cluster does not have."""
         self.changed: list[tuple[str, Manifest]] = []
         """Kind and metadata of what a watch has still to tell."""
         self._numbers = itertools.count(1)
@@ -78,6 +80,8 @@ class FakeCluster:
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Make the object so: fields that others set are kept, those that are no longer named go."""
+        if manifest["kind"] in self.absent:
+            raise NotFound(manifest["kind"])
         self._write("apply", manifest["kind"], manifest["metadata"]["name"])
         live = self.objects.get(self._key(manifest))
         if live is None:

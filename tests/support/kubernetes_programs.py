@@ -1,68 +1,131 @@
-"""The programs of a control plane: found on this machine, or built once from their Go modules into a cache."""
+"""Programs and definitions of Kubernetes for tests: found on this machine, or built once from their Go modules."""
 
+import json
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import yaml
 from filelock import FileLock
 
-VERSION: Final = "1.35.4"
-_SOURCES: Final = Path(__file__).parent / "kubernetes"
-_PACKAGES: Final = {
-    "etcd": "go.etcd.io/etcd/server/v3",
-    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
-}
+_HERE: Final = Path(__file__).parent
+_VERSION: Final = "1.35.4"
+_STAMP: Final = "k8s.io/component-base/version"
+_HELM_VERSION: Final = "3.22.0"
+_HELM_STAMP: Final = "helm.sh/helm/v3/pkg"
 
 
 class NoControlPlane(Exception):
     """The programs are not here and cannot be built; says what to install."""
 
 
-def find_programs() -> dict[str, Path]:
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """What is built from one Go module, at one version."""
+
+    name: str
+    """Of the folder with the module's go.mod, and of the cache."""
+    version: str
+    packages: Mapping[str, str]
+    """What is built, by the program's name."""
+    flags: str
+    """What the linker writes into the programs: without their version they believe to be other ones."""
+
+
+CONTROL_PLANE: Final = Programs(
+    "kubernetes",
+    _VERSION,
+    {
+        "etcd": "go.etcd.io/etcd/server/v3",
+        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+        "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    },
+    f"-X {_STAMP}.gitVersion=v{_VERSION} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=35",
+)
+HELM: Final = Programs(
+    "helm",
+    _HELM_VERSION,
+    {"helm": "helm.sh/helm/v3/cmd/helm"},
+    f"-X {_HELM_STAMP}/lint/rules.k8sVersionMajor=1 -X {_HELM_STAMP}/lint/rules.k8sVersionMinor=35 "
+    f"-X {_HELM_STAMP}/chartutil.k8sVersionMajor=1 -X {_HELM_STAMP}/chartutil.k8sVersionMinor=35",
+)
+
+_FOREIGN: Final = {
+    "github.com/kedacore/keda/v2@v2.18.1": ("config/crd/bases/keda.sh_scaledobjects.yaml",),
+    "sigs.k8s.io/gateway-api@v1.4.1": ("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",),
+    "github.com/prometheus-operator/prometheus-operator@v0.85.0": (
+        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+    ),
+}
+"""Definitions of others' kinds, in the modules that publish them."""
+
+
+def find_programs(wanted: Programs) -> dict[str, Path]:
     """Return each program's path: from `KUBEBUILDER_ASSETS`, the PATH or the cache, or built (minutes, once).
 
     Raises:
         NoControlPlane: They are nowhere, and there is no Go to build them with.
     """
     for folder in filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))):
-        found = {name: shutil.which(name, path=folder) for name in _PACKAGES}
+        found = {name: shutil.which(name, path=folder) for name in wanted.packages}
         if all(found.values()):
             return {name: Path(path) for name, path in found.items() if path}
-    cache = Path(
-        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "whisper-operator", f"kubernetes-{VERSION}"
-    )
-    cache.mkdir(parents=True, exist_ok=True)
+    cache = _cache(f"{wanted.name}-{wanted.version}")
     with FileLock(cache / "building"):
-        for name, package in _PACKAGES.items():
+        for name, package in wanted.packages.items():
             if not (cache / name).exists():
-                _build(name, package, cache)
-    return {name: cache / name for name in _PACKAGES}
+                _build(wanted, name, package, cache)
+    return {name: cache / name for name in wanted.packages}
 
 
-def _build(name: str, package: str, cache: Path) -> None:
-    go = shutil.which("go", path=f"{os.environ.get('PATH', '')}:/usr/local/go/bin")
-    if go is None:
-        raise NoControlPlane(f"{', '.join(_PACKAGES)}: set KUBEBUILDER_ASSETS to their folder, or install Go 1.25.")
-    stamp = "k8s.io/component-base/version"
-    flags = f"-s -w -X {stamp}.gitVersion=v{VERSION} -X {stamp}.gitMajor=1 -X {stamp}.gitMinor=35"
+def foreign_definitions() -> list[dict[str, Any]]:
+    """Return the CustomResourceDefinitions of others that a WhisperDeployment may have children of.
+
+    Raises:
+        NoControlPlane: There is no Go to download them with.
+    """
+    definitions = []
+    for module, files in _FOREIGN.items():
+        with tempfile.TemporaryDirectory() as folder:
+            downloaded = json.loads(_go(["mod", "download", "-json", module], folder))
+        definitions += [yaml.safe_load(Path(downloaded["Dir"], file).read_text()) for file in files]
+    return definitions
+
+
+def _cache(name: str) -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "whisper-operator", name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _build(wanted: Programs, name: str, package: str, cache: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for source in _SOURCES.iterdir():
+        for source in (_HERE / wanted.name).iterdir():
             shutil.copy(source, folder)
-        environment = os.environ | {"CGO_ENABLED": "0"}
-        target = str(Path(folder, name))
-        commands = [["mod", "tidy"], ["build", "-trimpath", "-ldflags", flags, "-o", target, package]]
-        for command in commands:
-            done = subprocess.run(
-                [go, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise NoControlPlane(f"{name} cannot be built: {done.stderr[-1000:]}")
+        _go(["mod", "tidy"], folder)
+        target = Path(folder, name)
+        _go(["build", "-trimpath", "-ldflags", f"-s -w {wanted.flags}", "-o", str(target), package], folder)
         # Appears whole or not at all.
         partial = cache / f"{name}.partial"
         shutil.copy(target, partial)
         partial.rename(cache / name)
+
+
+def _go(arguments: list[str], folder: str) -> str:
+    go = shutil.which("go", path=f"{os.environ.get('PATH', '')}:/usr/local/go/bin")
+    if go is None:
+        raise NoControlPlane(
+            f"{', '.join(CONTROL_PLANE.packages)} and helm: set KUBEBUILDER_ASSETS to their folder, or install Go 1.26."
+        )
+    environment = os.environ | {"CGO_ENABLED": "0"}
+    done = subprocess.run([go, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoControlPlane(f"go {arguments[0]} failed: {done.stderr[-1000:]}")
+    return done.stdout

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from whisper_operator.api.base import API_VERSION, KIND
 from whisper_operator.api.resource import WhisperDeployment, parse
+from whisper_operator.children.build import build_children
 from whisper_operator.children.names import Manifest, owner_labels, pool_name, pool_selector
 from whisper_operator.defaults import Defaults
+from whisper_operator.plan import plan_pools
 
 DEFAULTS: Final = Defaults("whisper:openvino", "whisper:pytorch", (109,))
 
@@ -78,3 +80,9 @@ def unschedulable(message: str) -> Manifest:
 def deployment_name(pool: str, owner: str = "live") -> str:
     """The name of a pool's Deployment."""
     return pool_name(owner, pool)
+
+
+def children_of(owner: WhisperDeployment) -> list[Manifest]:
+    """All children at the first pass."""
+    plan = plan_pools(owner.spec, {}, (), START)
+    return list(build_children(owner, plan, DEFAULTS, {pool.name: "sum" for pool in owner.spec.pools}))

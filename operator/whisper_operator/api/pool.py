@@ -4,6 +4,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
+from whisper_operator.api.affinity import Affinity
+from whisper_operator.api.autoscaling import Autoscaling
 from whisper_operator.api.base import ApiModel, LabelMap, Name, rule, rules
 
 Device: TypeAlias = Literal["npu", "gpu", "cpu"]
@@ -98,6 +100,11 @@ class Pool(ApiModel):
                 f"env cannot set {', '.join(_OURS)}: other fields decide them",
             ),
             rule("self.device != 'cpu' || !has(self.resourceName)", "a CPU pool takes no resourceName; remove it"),
+            rule("!has(self.replicas) || !has(self.autoscaling)", "write either replicas or autoscaling, not both"),
+            rule(
+                "self.device == 'cpu' || !has(self.autoscaling) || !has(self.autoscaling.cpu)",
+                "the CPU says little about a pool on another device: aim at slotsInUse or queueAge",
+            ),
         )
     )
 
@@ -117,6 +124,7 @@ class Pool(ApiModel):
     replicas: int | None = Field(
         None, ge=1, le=1000, description="Pods; by default 1. The first pool's count is spec.replicas."
     )
+    autoscaling: Autoscaling | None = Field(None, description="Let the count follow the work, instead of replicas.")
     resources: Resources = Field(Resources(), description="CPU and memory of a pod.")
     image: Annotated[str, Field(max_length=500, min_length=1)] | None = Field(
         None, description="The server's image, instead of the operator's default for the device."
@@ -125,6 +133,9 @@ class Pool(ApiModel):
         (), description="Logins for private registries."
     )
     node_selector: LabelMap = Field({}, description="Labels that a node must have.")
+    affinity: Affinity | None = Field(
+        None, description="Which nodes, and near or far from which pods: as Kubernetes has it."
+    )
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = Field(
         (), description="Taints that the pods may stand, besides the device's own."
     )

@@ -6,8 +6,10 @@ from pydantic import ConfigDict, Field
 
 from whisper_operator.api.base import ApiModel, Duration, Name, Size, rule, rules
 from whisper_operator.api.model import Model
+from whisper_operator.api.monitoring import Monitoring
 from whisper_operator.api.network import Network
 from whisper_operator.api.pool import Pool
+from whisper_operator.api.route import Route
 
 
 class Fallback(ApiModel):
@@ -52,6 +54,10 @@ class WhisperDeploymentSpec(ApiModel):
                 "the first pool has no count of its own: write spec.replicas, which `kubectl scale` changes",
             ),
             rule(
+                "!has(self.pools[0].autoscaling) || self.replicas == 1",
+                "the first pool's autoscaling decides its count: remove spec.replicas",
+            ),
+            rule(
                 "self.credentials.generate || has(self.credentials.secretName)",
                 "with generate: false name the Secret in credentials.secretName",
             ),
@@ -66,4 +72,6 @@ class WhisperDeploymentSpec(ApiModel):
     fallback: Fallback = Field(Fallback(), description="When a standby pool stands in.")
     credentials: Credentials = Field(Credentials(), description="The server's keys.")
     network: Network = Field(Network(), description="Who may reach the pods, and what they may reach.")
+    route: Route | None = Field(None, description="How clients outside the cluster come in; absent: the Service only.")
+    monitoring: Monitoring = Field(Monitoring(), description="What is made for Prometheus and Grafana.")
     api: Api = Field(Api(), description="What the server accepts.")

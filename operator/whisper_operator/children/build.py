@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 from whisper_operator.api.resource import WhisperDeployment
+from whisper_operator.children.autoscaler import build_autoscalers
 from whisper_operator.children.deployment import build_deployment
 from whisper_operator.children.disruption_budget import build_disruption_budgets
 from whisper_operator.children.model_cache import build_model_cache
+from whisper_operator.children.monitoring import build_monitoring
 from whisper_operator.children.names import Manifest
 from whisper_operator.children.network_policy import build_network_policies
+from whisper_operator.children.route import build_route
 from whisper_operator.children.service import build_services
 from whisper_operator.children.service_account import build_service_account
 from whisper_operator.defaults import Defaults
@@ -36,4 +39,7 @@ def build_children(
             for planned in plan.pools
             if planned.pool.name in checksums
         ),
+        *build_autoscalers(owner, plan),
+        *build_route(owner),
+        *build_monitoring(owner),
     )

@@ -24,12 +24,14 @@ def build_deployment(
     pool = planned.pool
     selector = pool_selector(owner.metadata.name, pool.name)
     annotations = dict(pool.pod_annotations) | {_CREDENTIALS_ANNOTATION: credentials_checksum}
+    # A count that we stop asking for falls to 1 unless someone else owns it: so it is kept until the autoscaler does.
+    count = {} if planned.handed_over else {"replicas": planned.replicas}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata(owner, pool_name(owner.metadata.name, pool.name), selector),
         "spec": {
-            "replicas": planned.replicas,
+            **count,
             "selector": {"matchLabels": selector},
             "strategy": _strategy(pool),
             "progressDeadlineSeconds": int((profile_of(pool).startup + _MARGIN).total_seconds()),

@@ -80,7 +80,7 @@ def metadata(owner: WhisperDeployment, name: str, labels: dict[str, str] | None 
     return {
         "name": name,
         "namespace": owner.metadata.namespace,
-        "labels": owner_labels(owner.metadata.name) | (labels or {}),
+        "labels": (labels or {}) | owner_labels(owner.metadata.name),
         "ownerReferences": [
             {
                 "apiVersion": API_VERSION,

@@ -3,7 +3,7 @@
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any, Final
 
 from whisper_contract.surface import HEALTH_PATH, HTTP_PORT, MANAGEMENT_PORT, READY_PATH
@@ -14,7 +14,14 @@ from whisper_operator.children.environment import DRAIN_SECONDS, environment, ru
 from whisper_operator.children.names import pool_selector
 from whisper_operator.children.resources import container_resources
 from whisper_operator.children.service_account import service_account_name
-from whisper_operator.children.volumes import CACHE_FOLDER, HUB_TOKEN_FOLDER, server_volumes, writable_mounts
+from whisper_operator.children.volumes import (
+    CA_FILE,
+    CACHE_FOLDER,
+    HUB_TOKEN_FOLDER,
+    server_volumes,
+    trust,
+    writable_mounts,
+)
 from whisper_operator.defaults import Defaults
 from whisper_operator.devices import profile_of, tolerations_of
 
@@ -24,6 +31,9 @@ _PROBE_SECONDS: Final = 10
 _LEAVING_SECONDS: Final = 5
 """How long a pod that stops still takes requests: load balancers need this long to hear of it."""
 _MARGIN_SECONDS: Final = 15
+
+_CA_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""Read by OpenSSL's users and by the hub's client."""
 
 _LOCKED: Final = {
     "allowPrivilegeEscalation": False,
@@ -37,22 +47,24 @@ def build_pod_spec(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> 
     profile = profile_of(pool)
     image = pool.image or defaults.image_for(profile.engine)
     volumes, mounts = server_volumes(owner)
-    fetch = _fetch(owner, image)
+    ca_volumes, ca_mounts = trust(defaults.ca_config_map)
     spec: dict[str, Any] = {
         "serviceAccountName": service_account_name(owner.metadata.name),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _LEAVING_SECONDS + DRAIN_SECONDS + _MARGIN_SECONDS,
         "securityContext": _security(defaults.render_groups if profile.render_group else ()),
-        "containers": [_server(owner, pool, image, mounts, profile.startup)],
-        "volumes": [*volumes, *_hub_token(owner)],
+        "containers": [_server(owner, pool, defaults, image, [*mounts, *ca_mounts])],
+        "volumes": [*volumes, *ca_volumes, *_hub_token(owner)],
         "tolerations": [*tolerations_of(pool), *(_plain(each) for each in pool.tolerations)],
         "topologySpreadConstraints": [
             _plain(each) | {"labelSelector": {"matchLabels": pool_selector(owner.metadata.name, pool.name)}}
             for each in pool.topology_spread_constraints
         ],
-        "initContainers": fetch,
+        "initContainers": _fetch(owner, pool, defaults, image),
         "nodeSelector": dict(pool.node_selector),
+        # What is empty the API server does not keep: it would be written again and again.
+        "affinity": pool.affinity and pool.affinity.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "imagePullSecrets": [_plain(each) for each in pool.image_pull_secrets],
         "runtimeClassName": pool.runtime_class_name,
         "priorityClassName": pool.priority_class_name,
@@ -61,14 +73,14 @@ def build_pod_spec(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> 
 
 
 def _server(
-    owner: WhisperDeployment, pool: Pool, image: str, mounts: list[dict[str, Any]], startup: timedelta
+    owner: WhisperDeployment, pool: Pool, defaults: Defaults, image: str, mounts: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    attempts = int(startup.total_seconds()) // _PROBE_SECONDS
+    attempts = int(profile_of(pool).startup.total_seconds()) // _PROBE_SECONDS
     return {
         "name": "server",
         "image": image,
         "args": ["serve"],
-        "env": _variables(owner, pool),
+        "env": _variables(owner, pool, defaults),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "management", "containerPort": MANAGEMENT_PORT, "protocol": "TCP"},
@@ -84,11 +96,17 @@ def _server(
     }
 
 
-def _variables(owner: WhisperDeployment, pool: Pool) -> list[dict[str, str]]:
-    """The pool's own come before what is computed; a name may be in the list only once."""
-    chosen = {variable.name: variable.value for variable in pool.env}
+def _variables(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> list[dict[str, str]]:
     computed = {each["name"]: each["value"] for each in environment(runtime_config(owner, pool))}
-    return [{"name": name, "value": value} for name, value in (computed | chosen).items()]
+    return _merged(defaults, computed, pool)
+
+
+def _merged(defaults: Defaults, computed: Mapping[str, str], pool: Pool) -> list[dict[str, str]]:
+    """The pool's own come before what is computed, and that before every pod's; a name comes once."""
+    trusted = dict.fromkeys(_CA_VARIABLES, CA_FILE) if defaults.ca_config_map else {}
+    chosen = {variable.name: variable.value for variable in pool.env}
+    whole = {**trusted, **defaults.pod_env, **computed, **chosen}
+    return [{"name": name, "value": value} for name, value in whole.items()]
 
 
 def _probe(path: str, *, failures: int) -> dict[str, Any]:
@@ -96,22 +114,22 @@ def _probe(path: str, *, failures: int) -> dict[str, Any]:
     return {"httpGet": get, "periodSeconds": _PROBE_SECONDS, "timeoutSeconds": 5, "failureThreshold": failures}
 
 
-def _fetch(owner: WhisperDeployment, image: str) -> list[dict[str, Any]]:
+def _fetch(owner: WhisperDeployment, pool: Pool, defaults: Defaults, image: str) -> list[dict[str, Any]]:
     """Download the model before the server starts: a hub that fails is then told from a device that fails."""
     hub = owner.spec.model.source.hugging_face
     if hub is None:
         return []
-    variables = [{"name": "WHISPER_CACHE_DIR", "value": CACHE_FOLDER}]
-    mounts = writable_mounts()
+    variables = {"WHISPER_CACHE_DIR": CACHE_FOLDER}
+    mounts = [*writable_mounts(), *trust(defaults.ca_config_map)[1]]
     if hub.token_secret is not None:
-        variables.append({"name": "HF_TOKEN_PATH", "value": f"{HUB_TOKEN_FOLDER}/{hub.token_secret.key}"})
+        variables["HF_TOKEN_PATH"] = f"{HUB_TOKEN_FOLDER}/{hub.token_secret.key}"
         mounts.append({"name": "hub-token", "mountPath": HUB_TOKEN_FOLDER})
     return [
         {
             "name": "fetch-model",
             "image": image,
             "args": ["fetch-model", owner.spec.model.name, "--revision", hub.revision],
-            "env": variables,
+            "env": _merged(defaults, variables, pool),
             "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
             "securityContext": _LOCKED,
             "volumeMounts": mounts,

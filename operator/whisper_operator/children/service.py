@@ -1,6 +1,6 @@
 """Services: one for all pools, one for each, and a headless one through which the pods are found."""
 
-from typing import Any
+from typing import Any, Final
 
 from whisper_contract.surface import HTTP_PORT, MANAGEMENT_PORT
 from whisper_operator.api.resource import WhisperDeployment
@@ -14,20 +14,29 @@ from whisper_operator.children.names import (
     serving_selector,
 )
 
-_PUBLISHED_PORT = 80
+PUBLISHED_PORT: Final = 80
+"""Where clients in the cluster, and routes from outside, find the server."""
+
+HEADLESS_LABEL: Final = {"whisperoperator.dev/service": "pods"}
+"""Tells Prometheus the one Service, of several, through which each pod is read once."""
 
 
 def build_services(owner: WhisperDeployment) -> tuple[Manifest, ...]:
     """Build them all."""
     name = owner.metadata.name
     everyone = serving_selector(name)
-    port = {"name": "http", "port": _PUBLISHED_PORT, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}
+    port = {"name": "http", "port": PUBLISHED_PORT, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}
     shared = _service(owner, service_name(name), everyone, {"ports": [port]})
     pools = (
         _service(owner, pool_name(name, pool.name), pool_selector(name, pool.name), {"ports": [port]})
         for pool in owner.spec.pools
     )
     return (shared, *pools, _headless(owner, everyone))
+
+
+def headless_name(owner: str) -> str:
+    """Return the name of the Service through which each pod is found."""
+    return child_name(owner, "pods")
 
 
 def _headless(owner: WhisperDeployment, selector: dict[str, str]) -> Manifest:
@@ -37,13 +46,19 @@ def _headless(owner: WhisperDeployment, selector: dict[str, str]) -> Manifest:
         {"name": "management", "port": MANAGEMENT_PORT, "targetPort": "management", "protocol": "TCP"},
     ]
     spec = {"clusterIP": "None", "publishNotReadyAddresses": True, "ports": ports}
-    return _service(owner, child_name(owner.metadata.name, "pods"), selector, spec)
+    return _service(owner, headless_name(owner.metadata.name), selector, spec, HEADLESS_LABEL)
 
 
-def _service(owner: WhisperDeployment, name: str, selector: dict[str, str], spec: dict[str, Any]) -> Manifest:
+def _service(
+    owner: WhisperDeployment,
+    name: str,
+    selector: dict[str, str],
+    spec: dict[str, Any],
+    labels: dict[str, str] | None = None,
+) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(owner, name),
+        "metadata": metadata(owner, name, labels),
         "spec": {"type": "ClusterIP", "selector": selector, **spec},
     }

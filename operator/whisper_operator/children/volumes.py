@@ -24,6 +24,16 @@ def model_location(model: Model) -> str:
     return f"{MODEL_FOLDER}/{mounted.path}" if mounted.path else MODEL_FOLDER
 
 
+CA_FOLDER: Final = "/etc/whisper/ca"
+CA_FILE: Final = f"{CA_FOLDER}/ca.crt"
+_CA_MOUNT: Final = {"name": "ca", "mountPath": CA_FOLDER, "readOnly": True}
+
+
+def trust(config_map: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the volume, and its mount, with the certificates that the pods trust, where they are given."""
+    return ([], []) if config_map is None else ([{"name": "ca", "configMap": {"name": config_map}}], [_CA_MOUNT])
+
+
 def server_volumes(owner: WhisperDeployment) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the pod's volumes and the server's mounts.
 

@@ -1,6 +1,7 @@
 """The children of the examples, against golden manifests, and what holds for the children of any resource."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tests.support.resources import CPU, DEFAULTS, NPU, NVIDIA, STANDBY, START, resource
+from tests.support.resources import CPU, DEFAULTS, NPU, NVIDIA, STANDBY, START, children_of, resource
 from whisper_contract.runtime import ENVIRONMENT_PREFIX, RuntimeConfig
 from whisper_operator.api.crd import LONGEST_NAME
 from whisper_operator.api.resource import WhisperDeployment, parse
-from whisper_operator.children.build import build_children
-from whisper_operator.children.names import Manifest, child_name, pool_name
-from whisper_operator.plan import plan_pools
+from whisper_operator.children.names import child_name, pool_name
+from whisper_operator.children.pod import build_pod_spec
 from whisper_operator.render import render_children
 
 EXAMPLES: Final = sorted(Path("examples").glob("*.yaml"))
@@ -35,12 +35,6 @@ def test_the_examples_give_these_manifests(example: Path, request: pytest.Fixtur
     if request.config.getoption("--update-golden"):
         golden.write_text(rendered)
     assert rendered == golden.read_text(), "if this is meant, run pytest --update-golden and read the difference"
-
-
-def children_of(owner: WhisperDeployment) -> list[Manifest]:
-    """All children at the first pass."""
-    plan = plan_pools(owner.spec, {}, (), START)
-    return list(build_children(owner, plan, DEFAULTS, {pool.name: "sum" for pool in owner.spec.pools}))
 
 
 def pod_spec(owner: WhisperDeployment, pool: str) -> dict[str, Any]:
@@ -234,3 +228,28 @@ def test_peers_and_destinations_are_as_they_are_written() -> None:
 def test_policies_can_be_left_out() -> None:
     children = children_of(resource(network={"policies": False}))
     assert not [child for child in children if child["kind"] == "NetworkPolicy"]
+
+
+def test_every_container_has_the_operator_s_variables_and_trusts_its_certificates() -> None:
+    defaults = replace(DEFAULTS, pod_env={"HTTPS_PROXY": "http://proxy", "WHISPER_DEVICE": "gpu"}, ca_config_map="ca")
+    pool = CPU | {"env": [{"name": "HF_ENDPOINT", "value": "http://mirror"}]}
+    device = {"name": "WHISPER_DEVICE", "value": "cpu"}
+    owner = resource(pools=[pool], model=HUB)
+    spec = build_pod_spec(owner, owner.spec.pools[0], defaults)
+    assert {"name": "ca", "configMap": {"name": "ca"}} in spec["volumes"]
+    assert device in spec["containers"][0]["env"]
+    for container in (*spec["initContainers"], *spec["containers"]):
+        env = {each["name"]: each["value"] for each in container["env"]}
+        assert env["HTTPS_PROXY"] == "http://proxy"
+        assert env["HF_ENDPOINT"] == "http://mirror"
+        assert env["SSL_CERT_FILE"] == "/etc/whisper/ca/ca.crt"
+        assert {"name": "ca", "mountPath": "/etc/whisper/ca", "readOnly": True} in container["volumeMounts"]
+
+
+def test_an_affinity_is_handed_on_as_it_is_written() -> None:
+    terms = [{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["fast"]}]}]
+    node = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    near = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "web"}}}
+    pods = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 5, "podAffinityTerm": near}]}
+    wish = {"nodeAffinity": node, "podAntiAffinity": pods}
+    assert pod_spec(resource(pools=[CPU | {"affinity": wish}]), "cpu")["affinity"] == wish

@@ -65,21 +65,21 @@ def deployment(**status: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a s
     ],
 )
 def test_a_rollout_is_seen_while_old_pods_answer(status: dict[str, Any], ready: int, rolling: bool) -> None:  # noqa: FBT001
-    assert observe_pool(POOL, deployment(**status), ()) == ObservedPool(ready, rolling)
+    assert observe_pool(POOL, deployment(**status), None, ()) == ObservedPool(ready, rolling, replicas=2)
 
 
 def test_a_pool_without_a_deployment_has_nothing() -> None:
-    assert observe_pool(POOL, None, ()) == ObservedPool()
+    assert observe_pool(POOL, None, None, ()) == ObservedPool()
 
 
 def test_pods_of_other_pools_are_not_this_pool_s_trouble() -> None:
     other = pod("live", "cpu", unschedulable("0/1 nodes"))
-    assert observe_pool(POOL, deployment(), [other]).trouble is None
+    assert observe_pool(POOL, deployment(), None, [other]).trouble is None
 
 
 def test_pods_that_were_never_admitted_are_told_by_the_deployment() -> None:
     condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota."}
-    trouble = observe_pool(POOL, deployment(conditions=[condition]), ()).trouble
+    trouble = observe_pool(POOL, deployment(conditions=[condition]), None, ()).trouble
     assert trouble is not None
     assert trouble.reason == "PodsRefused"
     assert trouble.message == "Pods are not admitted: exceeded quota."

@@ -1,88 +1,12 @@
 """Passes over a resource in a fake cluster: what is written, what is left alone, what is said."""
 
-import asyncio
-from collections.abc import Awaitable
-from typing import Any
-
 import pytest
 
 from tests.support.fake_cluster import FakeCluster
-from tests.support.resources import (
-    CPU,
-    DEFAULTS,
-    NPU,
-    SECRET_DATA,
-    STANDBY,
-    Clock,
-    deployment_name,
-    let_pods_be_ready,
-    manifest,
-    pod,
-    unschedulable,
-)
-from whisper_operator.children.names import Manifest
+from tests.support.resources import CPU, NPU, SECRET_DATA, STANDBY, deployment_name, pod, unschedulable
+from tests.support.world import KEY, World
 from whisper_operator.errors import Refused, Unavailable
-from whisper_operator.reconcile import OwnerKey, Reconciler
-from whisper_operator.watched import NothingWatched, WatchedIndex, pack
-
-KEY = OwnerKey("default", "live")
-
-
-class World:
-    """A cluster with one resource, the operator's reconciler, and time."""
-
-    def __init__(self, **spec: Any) -> None:  # noqa: ANN401 - fields of a spec
-        self.cluster = FakeCluster()
-        self.clock = Clock()
-        self.cluster.put(manifest(**spec))
-        self.keys = 0
-        self.reconciler = Reconciler(self.cluster, NothingWatched(), DEFAULTS, self.clock, self.make_key)
-
-    def make_key(self) -> str:
-        """Make a key that no other is."""
-        self.keys += 1
-        return f"generated-key-number-{self.keys:032d}"
-
-    def reconcile(self, after: float = 0) -> list[str]:
-        """Make a pass; return what it wrote, as `verb Kind`."""
-        self.clock.advance(after)
-        before = len(self.cluster.writes)
-        asyncio.run(_awaited(self.reconciler.reconcile(KEY)))
-        return [f"{write.verb} {write.kind}" for write in self.cluster.writes[before:]]
-
-    def settle(self) -> None:
-        """Make passes with every pod ready until nothing is written."""
-        for _ in range(5):
-            for name in self.cluster.names("Deployment"):
-                let_pods_be_ready(self.deployment(name))
-            if not self.reconcile():
-                return
-        pytest.fail("it writes for ever")
-
-    def deployment(self, name: str) -> Manifest:
-        """A Deployment by its whole name."""
-        return self.cluster.find("Deployment", name)
-
-    def change(self, **spec: Any) -> None:  # noqa: ANN401 - fields of a spec
-        """Change fields of the spec, as a person does."""
-        owner = self.cluster.find("WhisperDeployment", "live")
-        owner["spec"] |= spec
-        owner["metadata"]["generation"] += 1
-
-    def condition(self, kind: str) -> tuple[str, str]:
-        """A condition's status and reason."""
-        status = self.cluster.find("WhisperDeployment", "live")["status"]
-        found = next(condition for condition in status["conditions"] if condition["type"] == kind)
-        return found["status"], found["reason"]
-
-    def message(self, kind: str) -> str:
-        """A condition's message."""
-        status = self.cluster.find("WhisperDeployment", "live")["status"]
-        return str(next(each["message"] for each in status["conditions"] if each["type"] == kind))
-
-
-async def _awaited(pass_over: Awaitable[object]) -> None:
-    await pass_over
+from whisper_operator.watched import WatchedIndex, pack
 
 
 def test_a_new_resource_gets_its_children_its_keys_and_a_status() -> None:
@@ -94,6 +18,7 @@ def test_a_new_resource_gets_its_children_its_keys_and_a_status() -> None:
     assert "live" in cluster.names("Service")
     assert len(cluster.names("Secret")) == len(cluster.names("ServiceAccount")) == 1
     assert world.condition("Accepted") == ("True", "Accepted")
+    assert {condition.type for condition in world.reported[KEY]} >= {"Accepted", "Available"}
     assert world.condition("CredentialsReady") == ("True", "KeysFound")
     assert world.condition("Available") == ("False", "Starting")
     assert cluster.find("WhisperDeployment", "live")["status"]["url"] == "http://live.default.svc"
@@ -301,6 +226,7 @@ def test_a_resource_that_is_gone_or_going_is_left_to_its_owner_references() -> N
     assert world.reconcile() == []
     del world.cluster.objects["WhisperDeployment", "default", "live"]
     assert world.reconcile() == []
+    assert world.reported == {KEY: ()}
 
 
 @pytest.mark.parametrize("write", range(9))
@@ -336,7 +262,7 @@ class _Lagging(WatchedIndex):
 
 def test_watches_that_lag_lead_to_no_wrong_write() -> None:
     world, lagging = World(replicas=2, pools=[CPU, STANDBY | {"name": "spare"}]), _Lagging()
-    world.reconciler = Reconciler(world.cluster, lagging, DEFAULTS, world.clock, world.make_key)
+    world.watch(lagging)
     lagging.look(world.cluster)
     world.reconcile()
     there = dict(world.cluster.objects)
@@ -354,7 +280,7 @@ def test_watches_that_lag_lead_to_no_wrong_write() -> None:
 
 def test_a_child_that_went_unheard_comes_back_when_the_watches_are_doubted() -> None:
     world, lagging = World(), _Lagging()
-    world.reconciler = Reconciler(world.cluster, lagging, DEFAULTS, world.clock, world.make_key)
+    world.watch(lagging)
     world.reconcile()
     lagging.look(world.cluster)
     del world.cluster.objects["Service", "default", "live"]
