@@ -1,7 +1,7 @@
 """Render docs/api.md: every field of the resource, from the same models as the CRD."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from whisper_operator.api.base import API_VERSION, KIND
 from whisper_operator.api.crd import build_crd
@@ -11,6 +11,10 @@ _INTRODUCTION = f"""# {KIND} ({API_VERSION})
 `kubectl explain wd.spec --recursive` says the same. Lists show `[]` after their name; a field without a default that is
 not required is simply absent. A rule that is broken is answered by `kubectl apply` with its sentence.
 """
+
+
+_KUBERNETES: Final = frozenset({"affinity"})
+"""Fields that are Kubernetes' own: its documentation has what is in them."""
 
 
 def render_api() -> str:
@@ -31,7 +35,8 @@ def _rows(schema: dict[str, Any], path: str) -> Iterator[str]:
         here = f"{path}.{name}" + ("[]" if inner is not field else "")
         default = "required" if name in required else _default(field)
         yield f"| `{here}` | {_kind(inner)} | {default} | {field.get('description', '')} |\n"
-        yield from _rows(inner, here)
+        if name not in _KUBERNETES:
+            yield from _rows(inner, here)
 
 
 def _default(field: dict[str, Any]) -> str:

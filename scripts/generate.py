@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.testing import CliRunner
 
+from scripts import chart
 from scripts.api_reference import render_api
 from scripts.make_vocabulary import build_vocabulary, read_ranks
 from whisper_contract.runtime import ENVIRONMENT_PREFIX, RuntimeConfig
@@ -53,13 +54,15 @@ def _table(settings: type[BaseModel], prefix: str) -> str:
 
 
 def _row(variable: str, field: FieldInfo) -> str:
-    default = "required" if field.is_required() else "" if field.default in {None, ()} else f"`{field.default}`"
+    default = (
+        "required" if field.is_required() else "" if not field.default and field.default != 0 else f"`{field.default}`"
+    )
     return f"| `{variable}` | {_values(field)} | {default} | {field.description} |\n"
 
 
 def _values(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is tuple:
-        return "JSON list"
+    if get_origin(field.annotation) in {tuple, dict}:
+        return "JSON list" if get_origin(field.annotation) is tuple else "JSON object"
     choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
@@ -102,6 +105,10 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = MappingProxyType(
         Path("docs/cli.md"): render_commands,
         Path("docs/api.md"): lambda: _NOTICE + render_api(),
         Path("crds/whisperdeployments.whisperoperator.dev.yaml"): render_crd,
+        chart.CHART / "values.schema.json": chart.render_schema,
+        chart.CHART / "README.md": chart.render_readme,
+        chart.CHART / "templates/crd.yaml": chart.render_crd_template,
+        chart.CHART / "templates/_rights.tpl": chart.render_rights,
         Path("inference/whisper_inference/models/vocabulary/multilingual.json"): _render_vocabulary(
             "multilingual.tiktoken"
         ),
