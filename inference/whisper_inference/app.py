@@ -21,6 +21,7 @@ from whisper_inference.observability.metrics import Metrics
 from whisper_inference.observability.tracing import make_tracing
 from whisper_inference.readiness import Readiness
 from whisper_inference.routes import openai, probes
+from whisper_inference.security.key_file import follow_key_file
 from whisper_inference.settings import ApiKey, resolve_api_key
 from whisper_inference.warm_up import transcribe_warm_up_clip
 
@@ -43,12 +44,14 @@ def create_app(settings: RuntimeConfig, load_model: ModelLoader, key: ApiKey | N
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         serving = asyncio.create_task(_serve_model(settings, load_model, state, stop))
+        following = asyncio.create_task(follow_key_file(settings, state.use_key))
         try:
             yield
         finally:
             state.readiness.drain()
             if state.loaded is not None:
                 await state.loaded.scheduler.drain(settings.drain_seconds)
+            following.cancel()
             stop.set()
             await serving
             await asyncio.to_thread(tracing.close)

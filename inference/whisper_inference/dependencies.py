@@ -24,6 +24,10 @@ class ServerState:
     """Seconds since 1970."""
     loaded: Services | None = None
 
+    def use_key(self, key: SecretStr) -> None:
+        """Ask for this key from now on."""
+        self.key = key
+
 
 def server_state(request: Request) -> ServerState:
     """Find the state of the application that serves the request."""

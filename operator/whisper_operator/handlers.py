@@ -16,7 +16,9 @@ from whisper_operator.watched import Key, pack
 
 
 def make_registry(
-    trigger: Callable[[OwnerKey], None], watched: Callable[[kopf.Index[Key, bytes]], None]
+    trigger: Callable[[OwnerKey], None],
+    watched: Callable[[kopf.Index[Key, bytes]], None],
+    hear: Callable[[OwnerKey, str], None],
 ) -> kopf.OperatorRegistry:
     """Watch the resources, their children and their pods.
 
@@ -24,6 +26,7 @@ def make_registry(
         trigger: Called for the resource to which a change belongs.
         watched: Called, whenever something changes, with the children and pods by resource. kopf calls no handler
             before this index holds everything that was there when the watches began.
+        hear: Called with each version of a resource that its watch tells of.
     """
     registry = kopf.OperatorRegistry()
 
@@ -31,8 +34,10 @@ def make_registry(
         return kopf.login_with_service_account(**context) or kopf.login_with_kubeconfig(**context)
 
     async def owner_changed(*, namespace: str | None, name: str, **context: Any) -> None:  # noqa: ANN401 - as above
+        key = OwnerKey(namespace or "", name)
         watched(context["objects"])
-        trigger(OwnerKey(namespace or "", name))
+        hear(key, context["meta"]["resourceVersion"])
+        trigger(key)
 
     async def child_changed(*, namespace: str | None, labels: Mapping[str, str], **_: object) -> None:
         owner = labels.get(INSTANCE_LABEL)

@@ -13,6 +13,7 @@ from kubernetes.client import ApiClient, Configuration
 from prometheus_client import CollectorRegistry, start_http_server
 
 from whisper_operator.handlers import make_registry
+from whisper_operator.hearing import Hearing
 from whisper_operator.kubernetes_cluster import KubernetesCluster
 from whisper_operator.metrics import OperatorMetrics
 from whisper_operator.reconcile import OwnerKey, Reconciler
@@ -54,19 +55,21 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
     metrics.watch_queue(lambda: runner.busy)
     server, _ = start_http_server(settings.metrics_port, registry=metrics_registry)
 
+    hearing = Hearing(now)
+
     def look_again(key: OwnerKey) -> None:
         watched.doubt(key)
         runner.trigger(key)
 
     background = asyncio.gather(
-        resync(cluster, settings.namespaces, look_again, settings.resync_seconds),
+        resync(cluster, settings.namespaces, look_again, hearing, settings.resync_seconds),
         watch_secrets(cluster, settings.namespaces, runner.trigger),
     )
     # Neither ends by itself: if one does, the operator must not go on without it.
     background.add_done_callback(lambda _: stop.set())
     try:
         await kopf.operator(
-            registry=make_registry(runner.trigger, watched.attach),
+            registry=make_registry(runner.trigger, watched.attach, hearing.hear),
             settings=kopf_settings(),
             namespaces=settings.namespaces,
             clusterwide=not settings.namespaces,
@@ -75,11 +78,11 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
         )
     finally:
         background.cancel()
-        with suppress(asyncio.CancelledError):
-            await background
         await runner.close()
         cluster.close()
         server.shutdown()
+        with suppress(asyncio.CancelledError):
+            await background
 
 
 def load_client() -> ApiClient:

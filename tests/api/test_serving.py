@@ -56,12 +56,12 @@ def environment(key: str | None = KEY) -> dict[str, str]:
 
 
 @contextmanager
-def serving(model: str = DEMO, key: str | None = KEY) -> Iterator[Process]:
+def serving(model: str = DEMO, key: str | None = KEY, **variables: str) -> Iterator[Process]:
     """Serve until the context is left."""
     port, management = free_port(), free_port()
     process = subprocess.Popen(
         command("--model", model, "--port", str(port), "--management-port", str(management)),
-        env=environment(key),
+        env=environment(key) | variables,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -100,6 +100,19 @@ def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(clip: Path, lon
         assert late.headers["Retry-After"]
         assert (ready.status_code, ready.json()["status"]) == (503, "draining")
         assert server.process.wait(30) == 0
+
+
+def test_a_key_file_that_is_written_anew_is_obeyed_without_a_restart(tmp_path: Path, clip: Path) -> None:
+    file = tmp_path / "API_KEY"
+    file.write_text("the-key-before-this-one")
+    with serving(key=None, WHISPER_API_KEY_FILE=str(file)) as server:
+        server.wait_until_ready()
+        assert transcribe(server, clip).status_code == 401
+        file.write_text(KEY)
+        deadline = time.monotonic() + 30
+        while transcribe(server, clip).status_code == 401 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert transcribe(server, clip).status_code == 200
 
 
 def test_a_generated_key_is_printed_once_and_works() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -90,22 +91,30 @@ def foreign_kinds(api: client.ApiClient) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def helm(kubeconfig: Path) -> Callable[..., str]:
-    """Runs helm; returns what it prints."""
+def shell(kubeconfig: Path) -> Callable[[str], str]:
+    """Runs what a person types who has helm and kubectl; returns what is printed."""
     try:
-        program = find_programs(HELM)["helm"]
+        programs = {**find_programs(HELM), **find_programs(CONTROL_PLANE)}
     except NoControlPlane as problem:
-        pytest.skip(f"no helm: {problem}")
+        pytest.skip(f"no helm or kubectl: {problem}")
+    folders = {str(programs[name].parent) for name in ("helm", "kubectl")}
+    path = os.pathsep.join([*folders, os.environ["PATH"]])
 
-    def run(*arguments: str) -> str:
-        environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
-        command = [str(program), *arguments]
+    def run(line: str) -> str:
+        environment = os.environ | {"KUBECONFIG": str(kubeconfig), "PATH": path}
+        command = ["bash", "-euo", "pipefail", "-c", line]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def helm(shell: Callable[[str], str]) -> Callable[..., str]:
+    """Runs helm; returns what it prints."""
+    return lambda *arguments: shell(shlex.join(["helm", *arguments]))
 
 
 @pytest.fixture

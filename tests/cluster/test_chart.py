@@ -10,6 +10,7 @@ import pytest
 import yaml
 from kubernetes import client
 
+from scripts.readme_commands import find_commands
 from tests.support.patience import eventually
 from tests.support.person import Person
 from whisper_operator.children.names import Manifest
@@ -146,3 +147,25 @@ def test_a_release_is_installed_upgraded_and_taken_away_and_the_resources_stay(
     helm("uninstall", "release", *place, "--wait")
     assert not [each for each in person.deployments() if each.metadata.name == deployment]
     assert person.read()["spec"]["monitoring"]["dashboard"] is True
+
+
+def test_the_readme_s_commands_install_it_and_the_quickstart_is_listed(
+    shell: Callable[[str], str], person: Person, api: client.ApiClient
+) -> None:
+    # The definition is there already, for all tests: as if an earlier install of the same release had left it.
+    release = {"meta.helm.sh/release-name": "whisper-operator", "meta.helm.sh/release-namespace": "whisper-operator"}
+    metadata = {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": release}
+    extensions: Any = client.ApiextensionsV1Api(api)
+    extensions.patch_custom_resource_definition(CRD, {"metadata": metadata})
+    shell(f"kubectl config set-context --current --namespace {person.namespace}")
+    try:
+        said = shell(find_commands(Path("README.md").read_text())["kubernetes"])
+        assert "STATUS: deployed" in said
+        header, row = said.splitlines()[-2:]
+        assert header.split() == ["NAME", "MODEL", "READY", "POOLS", "REASON", "AGE"]
+        assert row.split()[:2] == ["demo", "demo"]
+        explained = shell("kubectl explain wd.spec.pools.standby")
+        assert "Run only while an earlier pool cannot meet its replicas" in explained
+    finally:
+        shell("kubectl delete wd demo --ignore-not-found; helm uninstall -n whisper-operator whisper-operator")
+        shell("kubectl config set-context --current --namespace default")

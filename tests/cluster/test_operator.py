@@ -150,7 +150,7 @@ def test_a_secret_of_a_person_s_own_is_missed_used_and_rotated(operator: Operato
         eventually(lambda: person.condition("CredentialsReady"), lambda found: found == ("False", "SecretMissing"))
         put("a" * 32)
         first = eventually(checksums)
-        rotated = {"stringData": {"API_KEY": "b" * 32}}
+        rotated = {"stringData": {"SECRET_KEY": "b" * 32}}
         person.core.patch_namespaced_secret("mine", person.namespace, rotated)
         eventually(checksums, lambda now: bool(now) and now != first)
         secret = person.core.read_namespaced_secret("mine", person.namespace)

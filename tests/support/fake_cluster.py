@@ -39,7 +39,9 @@ class FakeCluster:
     def put(self, manifest: Manifest) -> Manifest:
         """Let an object be there, whoever made it."""
         kind = manifest["kind"]
-        metadata = {"namespace": "default", "generation": 1, "uid": f"uid-{next(self._numbers)}"} | manifest["metadata"]
+        number = next(self._numbers)
+        metadata = {"namespace": "default", "generation": 1, "uid": f"uid-{number}"} | manifest["metadata"]
+        metadata["resourceVersion"] = str(number)
         stored = copy.deepcopy(manifest | {"metadata": metadata})
         self.objects[kind, metadata["namespace"], metadata["name"]] = stored
         return stored

@@ -45,6 +45,7 @@ CONTROL_PLANE: Final = Programs(
         "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
         "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
         "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+        "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     },
     f"-X {_STAMP}.gitVersion=v{_VERSION} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=35",
 )

@@ -11,7 +11,9 @@ from whisper_operator.children.names import Manifest, child_name, metadata
 from whisper_operator.observation import Trouble
 
 API_KEY: Final = "API_KEY"
-"""The key that clients send; the server reads it from a file of this name."""
+"""The key that clients send; the server reads it from a file of this name, and again when that changes."""
+_NEED_RESTART: Final = ("ADMIN_PASSWORD", "SECRET_KEY")
+"""Made from the first day, because a Secret is never written again; a server that uses them reads them once."""
 SHORTEST_KEY: Final = 32
 """Characters."""
 
@@ -28,7 +30,7 @@ def build_credentials(owner: WhisperDeployment, make_key: Callable[[], str]) -> 
         "kind": "Secret",
         "type": "Opaque",
         "metadata": metadata(owner, credentials_name(owner)),
-        "stringData": {API_KEY: make_key()},
+        "stringData": {key: make_key() for key in (API_KEY, *_NEED_RESTART)},
     }
 
 
@@ -54,4 +56,5 @@ def judge_credentials(owner: WhisperDeployment, data: Mapping[str, str] | None) 
 
 def credentials_checksum(data: Mapping[str, str]) -> str:
     """Return what changes when the server must be restarted with other keys; it says nothing of them."""
-    return hashlib.sha256(f"{API_KEY}={data.get(API_KEY, '')}".encode()).hexdigest()[:16]
+    lines = "".join(f"{key}={data.get(key, '')}\n" for key in _NEED_RESTART)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]

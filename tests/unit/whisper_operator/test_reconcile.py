@@ -112,15 +112,20 @@ def test_generated_keys_are_made_once_and_never_overwritten() -> None:
     world.cluster.find("Secret", name)["data"] = SECRET_DATA
     world.change(replicas=3)
     world.reconcile()
-    assert world.keys == 1
+    assert world.keys == 3
     assert world.cluster.find("Secret", name)["data"] == SECRET_DATA
 
 
-def test_changed_keys_replace_the_pods() -> None:
+@pytest.mark.parametrize(
+    ("key", "writes"), [("API_KEY", []), ("SECRET_KEY", ["apply Deployment"]), ("ADMIN_PASSWORD", ["apply Deployment"])]
+)
+def test_pods_are_replaced_for_the_keys_that_they_do_not_read_again(key: str, writes: list[str]) -> None:
     world = World()
     world.reconcile()
-    world.cluster.find("Secret", world.cluster.names("Secret")[0])["data"] = SECRET_DATA
-    assert world.reconcile() == ["apply Deployment"]
+    secret = world.cluster.find("Secret", world.cluster.names("Secret")[0])
+    assert len(set(secret["data"].values())) == 3
+    secret["data"][key] = SECRET_DATA["API_KEY"]
+    assert world.reconcile() == writes
 
 
 def test_a_secret_of_a_person_s_own_is_used_and_not_owned() -> None:

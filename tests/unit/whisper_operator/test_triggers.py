@@ -1,15 +1,17 @@
 """What triggers a pass besides kopf's watches: time, and Secrets."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
+import pytest
 from typing_extensions import override
 
 from tests.support.fake_cluster import FakeCluster
-from tests.support.resources import manifest
+from tests.support.resources import Clock, manifest
 from whisper_operator.children.names import child_name
 from whisper_operator.errors import Unavailable
+from whisper_operator.hearing import Hearing, WatchStuck
 from whisper_operator.reconcile import OwnerKey
 from whisper_operator.resync import resync
 from whisper_operator.secret_watch import watch_secrets
@@ -30,11 +32,19 @@ def run_for_a_moment(endless: Coroutine[Any, Any, None]) -> None:
     asyncio.run(whole())
 
 
+class _Deaf(Hearing):
+    """Does not care what was told."""
+
+    @override
+    def listed(self, versions: Mapping[tuple[str, str], str]) -> None:
+        del versions
+
+
 def test_every_resource_is_triggered_again_and_again() -> None:
     cluster, triggered = FakeCluster(), list[OwnerKey]()
     cluster.put(manifest())
     cluster.put(manifest("other") | {"metadata": {"name": "other", "namespace": "elsewhere"}})
-    run_for_a_moment(resync(cluster, (), triggered.append, 0.01))
+    run_for_a_moment(resync(cluster, (), triggered.append, _Deaf(Clock()), 0.01))
     assert set(triggered) == {LIVE, OwnerKey("elsewhere", "other")}
     assert triggered.count(LIVE) > 1
 
@@ -42,7 +52,7 @@ def test_every_resource_is_triggered_again_and_again() -> None:
 def test_only_the_namespaces_that_are_watched_are_looked_at() -> None:
     cluster, triggered = FakeCluster(), list[OwnerKey]()
     cluster.put(manifest())
-    run_for_a_moment(resync(cluster, ("elsewhere",), triggered.append, 0.01))
+    run_for_a_moment(resync(cluster, ("elsewhere",), triggered.append, _Deaf(Clock()), 0.01))
     assert triggered == []
 
 
@@ -55,7 +65,7 @@ class _Unreachable(FakeCluster):
 def test_a_cluster_that_does_not_answer_is_asked_again() -> None:
     cluster = _Unreachable()
     cluster.changed = [("Secret", {"namespace": "default", "name": "mine"})]
-    run_for_a_moment(resync(cluster, (), lambda _: None, 0.01))
+    run_for_a_moment(resync(cluster, (), lambda _: None, _Deaf(Clock()), 0.01))
     run_for_a_moment(watch_secrets(cluster, (), lambda _: None))
 
 
@@ -68,3 +78,31 @@ def test_a_secret_triggers_the_resources_that_use_it() -> None:
     cluster.changed = [("Secret", {"namespace": "default", "name": name}) for name in names]
     run_for_a_moment(watch_secrets(cluster, (), triggered.append))
     assert triggered == [LIVE, OwnerKey("default", "other")]
+
+
+def test_a_change_that_the_watch_does_not_tell_of_ends_the_operator() -> None:
+    clock = Clock()
+    cluster, hearing = FakeCluster(), Hearing(clock)
+    version = cluster.put(manifest())["metadata"]["resourceVersion"]
+    hearing.hear(LIVE, version)
+    clock.advance(600)
+    run_for_a_moment(resync(cluster, (), lambda _: None, hearing, 0.01))
+    cluster.put(manifest(replicas=2))
+    run_for_a_moment(resync(cluster, (), lambda _: None, hearing, 0.01))
+    clock.advance(600)
+    with pytest.raises(WatchStuck, match="live"):
+        asyncio.run(resync(cluster, (), lambda _: None, hearing, 0.01))
+
+
+def test_what_changed_again_or_was_told_late_or_is_gone_is_not_lost() -> None:
+    clock = Clock()
+    hearing = Hearing(clock)
+    for version in ("1", "2", "3"):
+        hearing.listed({LIVE: version})
+        clock.advance(600)
+    hearing.hear(LIVE, "3")
+    hearing.listed({LIVE: "3"})
+    hearing.listed({LIVE: "4"})
+    clock.advance(600)
+    hearing.listed({})
+    hearing.listed({LIVE: "4"})
