@@ -16,6 +16,7 @@ from whisper_operator.plan import Plan, PlannedPool
 
 ACCEPTED: Final = "Accepted"
 CREDENTIALS_READY: Final = "CredentialsReady"
+MODEL_READY: Final = "ModelReady"
 AVAILABLE: Final = "Available"
 PROGRESSING: Final = "Progressing"
 FALLBACK_ACTIVE: Final = "FallbackActive"
@@ -46,18 +47,24 @@ def assess(owner: WhisperDeployment, observed: Observed, plan: Plan, now: dateti
     findings = (
         _accepted(observed),
         _credentials(observed),
+        _model(observed, plan),
         _available(observed, plan),
         _progressing(observed, plan),
         _fallback(owner, observed, plan),
         _autoscaling(observed, plan),
     )
-    pools = tuple(_pool_status(planned, _found(planned, observed)) for planned in plan.pools)
+    before = {pool.name: pool for pool in owner.status.pools}
+    pools = tuple(
+        _pool_status(planned, _found(planned, observed), before.get(planned.pool.name)) for planned in plan.pools
+    )
     first = owner.spec.pools[0].name
     return WhisperDeploymentStatus(
         observed_generation=owner.metadata.generation,
         conditions=_dated(findings, owner, now),
         pools=pools,
         pools_summary=", ".join(f"{pool.name} {pool.ready}/{pool.desired}" for pool in pools),
+        capacity=_sum(pool.slots for pool in pools),
+        usage=_sum(pool.slots_in_use for pool in pools),
         replicas=pools[0].ready,
         selector=label_selector(pool_selector(owner.metadata.name, first)),
         url=service_url(owner),
@@ -92,6 +99,21 @@ def _credentials(observed: Observed) -> _Finding:
         trouble = observed.credentials
         return _Finding(CREDENTIALS_READY, "False", trouble.reason, trouble.message)
     return _Finding(CREDENTIALS_READY, "True", "KeysFound", "The Secret has the server's keys.")
+
+
+_OF_THE_MODEL: Final = {"ModelFetchFailed", "OutOfMemory", "CrashLooping"}
+"""What keeps a model from being loaded, rather than a pod from running."""
+
+
+def _model(observed: Observed, plan: Plan) -> _Finding:
+    found = [_found(planned, observed) for planned in plan.pools]
+    if any(pool.ready for pool in found):
+        return _Finding(MODEL_READY, "True", "Loaded", "A pod has loaded the model and transcribed a clip with it.")
+    troubles = (pool.trouble for pool in found if pool.trouble is not None)
+    trouble = next((each for each in troubles if each.reason in _OF_THE_MODEL), None)
+    if trouble is not None:
+        return _Finding(MODEL_READY, "False", trouble.reason, trouble.message)
+    return _Finding(MODEL_READY, "Unknown", "NotLoaded", "No pod has loaded the model yet.")
 
 
 def _available(observed: Observed, plan: Plan) -> _Finding:
@@ -158,8 +180,24 @@ def _sentence(planned: PlannedPool, observed: Observed) -> str:
     return count if planned.serving else f"{count} {_trouble(planned, observed).message}"
 
 
-def _pool_status(planned: PlannedPool, found: ObservedPool) -> PoolStatus:
+def _sum(figures: Iterable[int | None]) -> int | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
+
+
+def _stepped(found: ObservedPool, before: PoolStatus | None) -> tuple[int | None, int | None]:
+    """Return slots and those in use: in steps, or the status would be written each time somebody speaks."""
+    if not found.ready:
+        return None, None
+    if found.slots is None:
+        return (None, None) if before is None else (before.slots, before.slots_in_use)
+    step = max(1, found.slots.total // 8)
+    return found.slots.total, -(-found.slots.in_use // step) * step
+
+
+def _pool_status(planned: PlannedPool, found: ObservedPool, before: PoolStatus | None) -> PoolStatus:
     trouble = found.trouble if planned.replicas else None
+    slots, in_use = _stepped(found, before)
     return PoolStatus(
         name=planned.pool.name,
         device=planned.pool.device,
@@ -168,6 +206,8 @@ def _pool_status(planned: PlannedPool, found: ObservedPool) -> PoolStatus:
         serving=planned.serving,
         since=planned.since,
         stands_in_for=planned.stands_in_for,
+        slots=slots,
+        slots_in_use=in_use,
         reason=trouble.reason if trouble else None,
         message=trouble.message[:1024] if trouble else None,
     )

@@ -18,6 +18,8 @@ class Defaults:
     """Variables of every pod."""
     ca_config_map: str | None = None
     """A ConfigMap in the namespace of the resource, whose `ca.crt` the pods trust."""
+    own_namespace: str | None = None
+    """Where the operator itself runs, if it runs in the cluster."""
 
     def image_for(self, engine: EngineName) -> str:
         """Return the image that holds an engine."""

@@ -23,6 +23,8 @@ class Gathered:
     """The pods of all pools."""
     secret: Manifest | None
     """The Secret with the keys, whoever made it."""
+    asked: bool
+    """The cluster was asked, and not only the watches: as at each resync."""
 
     def child(self, kind: Kind, name: str) -> Manifest | None:
         """Find a child."""
@@ -40,19 +42,19 @@ class Gathered:
 
 async def gather(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -> Gathered:
     """Read the owner's children, its pods and its keys; what the watches know is not asked for."""
-    found = await _objects(cluster, watched, owner)
+    known = watched.objects_of(owner.metadata.namespace, owner.metadata.name)
+    found = await _objects(cluster, known, owner)
     pods = [each for each in found if each["kind"] == POD.name]
     owned = [each for each in found if each["kind"] != POD.name and is_owned(each, owner)]
     children = {(each["kind"], each["metadata"]["name"]): each for each in owned}
     secret = children.get((SECRET.name, credentials_name(owner)))
-    return Gathered(
-        children, pods, secret or await cluster.get(SECRET, owner.metadata.namespace, credentials_name(owner))
-    )
+    if secret is None:
+        secret = await cluster.get(SECRET, owner.metadata.namespace, credentials_name(owner))
+    return Gathered(children, pods, secret, asked=known is None)
 
 
-async def _objects(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -> list[Manifest]:
+async def _objects(cluster: Cluster, known: list[Manifest] | None, owner: WhisperDeployment) -> list[Manifest]:
     namespace, name = owner.metadata.namespace, owner.metadata.name
-    known = watched.objects_of(namespace, name)
     # The watches know no Secrets.
     asked = [(kind, owner_labels(name)) for kind in (CHILDREN if known is None else (SECRET,))]
     if known is None:

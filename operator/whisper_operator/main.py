@@ -16,6 +16,7 @@ from whisper_operator.handlers import make_registry
 from whisper_operator.hearing import Hearing
 from whisper_operator.kubernetes_cluster import KubernetesCluster
 from whisper_operator.metrics import OperatorMetrics
+from whisper_operator.pod_client import HttpPodClient
 from whisper_operator.reconcile import OwnerKey, Reconciler
 from whisper_operator.resync import resync
 from whisper_operator.secret_watch import watch_secrets
@@ -46,8 +47,15 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
     metrics = OperatorMetrics(metrics_registry)
     cluster = KubernetesCluster(load_client(), now, calls_at_once=settings.passes_at_once)
     watched = WatchedIndex()
+    pods = HttpPodClient()
     reconciler = Reconciler(
-        cluster, watched, settings.defaults, now, lambda: secrets.token_urlsafe(_KEY_BYTES), metrics.report
+        cluster=cluster,
+        watched=watched,
+        pods=pods,
+        defaults=settings.defaults,
+        clock=now,
+        make_key=lambda: secrets.token_urlsafe(_KEY_BYTES),
+        report=metrics.report,
     )
     runner: SerialRunner[OwnerKey] = SerialRunner(
         metrics.timed(reconciler.reconcile), at_once=settings.passes_at_once, pause=_PAUSE
@@ -80,6 +88,7 @@ async def _run(settings: OperatorSettings, stop: asyncio.Event) -> None:
         background.cancel()
         await runner.close()
         cluster.close()
+        pods.close()
         server.shutdown()
         with suppress(asyncio.CancelledError):
             await background

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +11,13 @@ class Trouble:
 
     reason: str
     message: str
+
+
+class Slots(NamedTuple):
+    """Rows of decoder batches, of one pod or of several."""
+
+    in_use: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,10 @@ class ObservedPool:
     """An autoscaler decides that count."""
     scaling: Trouble | None = None
     """Why its autoscaler does not work."""
+    addresses: tuple[str, ...] = ()
+    """Of its pods that are ready."""
+    slots: Slots | None = None
+    """What they said, if they were asked."""
 
 
 @dataclass(frozen=True, slots=True)

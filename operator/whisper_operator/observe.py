@@ -29,7 +29,17 @@ def observe_pool(
         replicas=spec.get("replicas", 1),
         handed_over=any(map(_owns_count, deployment["metadata"].get("managedFields", ()))),
         scaling=_scaling_trouble(autoscaler),
+        addresses=tuple(_address(pod) for pod in own if _is_ready(pod) and _address(pod)),
     )
+
+
+def _is_ready(pod: Manifest) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _address(pod: Manifest) -> str:
+    return str(pod["status"].get("podIP", ""))
 
 
 def _owns_count(entry: Mapping[str, Any]) -> bool:

@@ -3,7 +3,9 @@
 Every trigger runs this and nothing else.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,9 +30,10 @@ from whisper_operator.errors import AlreadyExists
 from whisper_operator.events import changes
 from whisper_operator.gather import Gathered, gather
 from whisper_operator.kinds import OWNER, SECRET
-from whisper_operator.observation import Observed, Trouble
+from whisper_operator.observation import Observed, ObservedPool, Trouble
 from whisper_operator.observe import observe_pool
 from whisper_operator.plan import plan_pools
+from whisper_operator.pod_client import PodClient
 from whisper_operator.watched import Watched
 
 
@@ -41,34 +44,18 @@ class OwnerKey(NamedTuple):
     name: str
 
 
+@dataclass(frozen=True, slots=True)
 class Reconciler:
     """Brings what is there to what is asked for. Remembers nothing between passes: all memory is in the cluster."""
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        watched: Watched,
-        defaults: Defaults,
-        clock: Callable[[], datetime],
-        make_key: Callable[[], str],
-        report: Callable[[OwnerKey, Sequence[Condition]], None],
-    ) -> None:
-        """Take what a pass needs.
-
-        Args:
-            cluster: Where it reads and writes.
-            watched: What is known without asking.
-            defaults: The operator's own choices.
-            clock: The time.
-            make_key: Makes a new API key.
-            report: Called at the end of each pass with the resource's conditions; with none when it is gone.
-        """
-        self._cluster = cluster
-        self._watched = watched
-        self._defaults = defaults
-        self._clock = clock
-        self._make_key = make_key
-        self._report = report
+    cluster: Cluster
+    watched: Watched
+    pods: PodClient
+    defaults: Defaults
+    clock: Callable[[], datetime]
+    make_key: Callable[[], str]
+    report: Callable[[OwnerKey, Sequence[Condition]], None]
+    """Called at the end of each pass with the resource's conditions; with none when it is gone."""
 
     async def reconcile(self, key: OwnerKey) -> timedelta | None:
         """Make one pass; return when another is due because of time alone.
@@ -76,9 +63,9 @@ class Reconciler:
         Raises:
             ClusterError: The pass could not be finished; the next one begins anew.
         """
-        manifest = await self._cluster.get(OWNER, key.namespace, key.name)
+        manifest = await self.cluster.get(OWNER, key.namespace, key.name)
         if manifest is None or "deletionTimestamp" in manifest["metadata"]:
-            self._report(key, ())
+            self.report(key, ())
             return None  # owner references do the rest
         try:
             owner = parse(manifest)
@@ -88,7 +75,7 @@ class Reconciler:
         return await self._pass(owner, manifest)
 
     async def _pass(self, owner: WhisperDeployment, manifest: Manifest) -> timedelta | None:
-        live = await gather(self._cluster, self._watched, owner)
+        live = await gather(self.cluster, self.watched, owner)
         data = await self._keys(owner, live)
         trouble = judge_credentials(owner, data)
         pools = {
@@ -97,23 +84,35 @@ class Reconciler:
             )
             for pool in owner.spec.pools
         }
-        now = self._clock()
+        pools = await self._ask(owner, pools, everybody=live.asked)
+        now = self.clock()
         plan = plan_pools(owner.spec, pools, owner.status.pools, now)
         checksums = _checksums(owner, live, None if trouble else credentials_checksum(data or {}))
-        wanted = build_children(owner, plan, self._defaults, checksums)
-        outcome = await enforce(self._cluster, owner, wanted, live)
+        wanted = build_children(owner, plan, self.defaults, checksums)
+        outcome = await enforce(self.cluster, owner, wanted, live)
         observed = Observed(pools, trouble, outcome.conflicts, outcome.refusals, outcome.missing)
         await self._publish(manifest, owner.status, assess(owner, observed, plan, now))
         return plan.look_again_after
+
+    async def _ask(
+        self, owner: WhisperDeployment, pools: dict[str, ObservedPool], *, everybody: bool
+    ) -> dict[str, ObservedPool]:
+        """Ask pods how busy they are: of every pool at a resync, else of pools that have other pods than before."""
+        before = {pool.name: pool.ready for pool in owner.status.pools}
+        asked = {name: pool for name, pool in pools.items() if everybody or before.get(name) != pool.ready}
+        answers = await asyncio.gather(*(self.pods.slots(pool.addresses) for pool in asked.values()))
+        return pools | {
+            name: replace(pool, slots=slots) for (name, pool), slots in zip(asked.items(), answers, strict=True)
+        }
 
     async def _keys(self, owner: WhisperDeployment, live: Gathered) -> dict[str, str] | None:
         """Return the Secret's data, making the Secret if that is asked for."""
         secret = live.secret
         if secret is None and owner.spec.credentials.generate:
             try:
-                secret = await self._cluster.create(build_credentials(owner, self._make_key))
+                secret = await self.cluster.create(build_credentials(owner, self.make_key))
             except AlreadyExists:
-                secret = await self._cluster.get(SECRET, owner.metadata.namespace, credentials_name(owner))
+                secret = await self.cluster.get(SECRET, owner.metadata.namespace, credentials_name(owner))
         return None if secret is None else secret.get("data") or {}
 
     async def _refuse(self, manifest: Manifest, problem: ValidationError) -> None:
@@ -121,21 +120,21 @@ class Reconciler:
         sentences = "; ".join(problems_of(problem))
         message = f"The operator does not understand the spec ({sentences[:900]}): correct it or upgrade the operator."
         known = parse({"metadata": manifest["metadata"], "spec": _SMALLEST, "status": _known_status(manifest)})
-        await self._publish(manifest, known.status, refuse(known, Trouble("InvalidSpec", message), self._clock()))
+        await self._publish(manifest, known.status, refuse(known, Trouble("InvalidSpec", message), self.clock()))
 
     async def _publish(
         self, manifest: Manifest, before: WhisperDeploymentStatus, after: WhisperDeploymentStatus
     ) -> None:
         metadata = manifest["metadata"]
-        self._report(OwnerKey(metadata["namespace"], metadata["name"]), after.conditions)
+        self.report(OwnerKey(metadata["namespace"], metadata["name"]), after.conditions)
         if before == after:
             return
         status = dict.fromkeys(after.model_dump(by_alias=True)) | after.model_dump(
             mode="json", by_alias=True, exclude_none=True
         )
-        await self._cluster.write_status(OWNER, metadata["namespace"], metadata["name"], status)
+        await self.cluster.write_status(OWNER, metadata["namespace"], metadata["name"], status)
         for event in changes(before, after):
-            await self._cluster.record_event(manifest, event.kind, event.reason, event.message)
+            await self.cluster.record_event(manifest, event.kind, event.reason, event.message)
 
 
 _SMALLEST = {"model": {"name": "unknown", "source": {"path": "/unknown"}}}

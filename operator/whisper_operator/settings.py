@@ -28,6 +28,9 @@ class OperatorSettings(BaseSettings):
         None,
         description="A ConfigMap, in each namespace with resources, whose ca.crt the pods trust instead of their own.",
     )
+    own_namespace: str | None = Field(
+        None, description="Where the operator itself runs: policies of pods let it read how busy they are."
+    )
     resync_seconds: float = Field(300, gt=0, description="How often every resource is looked at without a cause.")
     passes_at_once: int = Field(8, ge=1, le=64, description="Resources that are reconciled at the same time.")
     metrics_port: int = Field(8080, ge=1, le=65535, description="Port of /metrics.")
@@ -44,4 +47,5 @@ class OperatorSettings(BaseSettings):
             render_groups=self.render_groups,
             pod_env=self.pod_env,
             ca_config_map=self.ca_config_map,
+            own_namespace=self.own_namespace,
         )

@@ -162,7 +162,7 @@ def test_the_readme_s_commands_install_it_and_the_quickstart_is_listed(
         said = shell(find_commands(Path("README.md").read_text())["kubernetes"])
         assert "STATUS: deployed" in said
         header, row = said.splitlines()[-2:]
-        assert header.split() == ["NAME", "MODEL", "READY", "POOLS", "REASON", "AGE"]
+        assert header.split() == ["NAME", "MODEL", "READY", "POOLS", "CAPACITY", "USAGE", "AGE"]
         assert row.split()[:2] == ["demo", "demo"]
         explained = shell("kubectl explain wd.spec.pools.standby")
         assert "Run only while an earlier pool cannot meet its replicas" in explained

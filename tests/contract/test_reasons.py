@@ -10,7 +10,9 @@ _SOURCES = ("conditions.py", "observe.py", "reconcile.py", "children/credentials
 
 def _reasons() -> Iterator[str]:
     """Every word in those files that is written as reasons are."""
-    words = re.compile(r"([A-Z][a-z]+){2,}|Accepted|Strict|Stuck|Settled|Starting|Recovering|Unschedulable|Scaling")
+    words = re.compile(
+        r"([A-Z][a-z]+){2,}|Accepted|Strict|Stuck|Settled|Starting|Recovering|Unschedulable|Scaling|Loaded"
+    )
     for source in _SOURCES:
         nodes = ast.walk(ast.parse(Path("operator/whisper_operator", source).read_text()))
         texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
@@ -24,7 +26,7 @@ _NOT_REASONS |= {"ScalingActive", "ScalingDisabled"}
 def test_the_page_has_every_reason_and_no_other() -> None:
     page = Path("docs/operations.md").read_text()
     documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
-    types = {"CredentialsReady", "FallbackActive", "Available", "Progressing", "AutoscalingReady"}
+    types = {"CredentialsReady", "FallbackActive", "Available", "Progressing", "AutoscalingReady", "ModelReady"}
     kubelet = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "OOMKilled", "RunContainerError"}
     kubelet |= {"CreateContainerConfigError", "CreateContainerError"}
     assert set(_reasons()) - types - kubelet - _NOT_REASONS == documented

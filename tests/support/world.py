@@ -1,7 +1,7 @@
 """`World`: a fake cluster with one resource in it, the operator's reconciler, and time."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final
 
 import pytest
@@ -10,10 +10,24 @@ from tests.support.fake_cluster import FakeCluster
 from tests.support.resources import DEFAULTS, Clock, let_pods_be_ready, manifest
 from whisper_operator.api.status import Condition
 from whisper_operator.children.names import Manifest
+from whisper_operator.observation import Slots
 from whisper_operator.reconcile import OwnerKey, Reconciler
 from whisper_operator.watched import NothingWatched, Watched
 
 KEY: Final = OwnerKey("default", "live")
+
+
+class FakePods:
+    """Pods that say how busy they are."""
+
+    def __init__(self) -> None:
+        self.busy: dict[str, Slots] = {}
+        """By address."""
+
+    async def slots(self, addresses: Iterable[str]) -> Slots | None:
+        """Add up what they say."""
+        answers = [self.busy[address] for address in addresses if address in self.busy]
+        return Slots(sum(each.in_use for each in answers), sum(each.total for each in answers)) if answers else None
 
 
 class World:
@@ -24,13 +38,14 @@ class World:
         self.clock = Clock()
         self.cluster.put(manifest(**spec))
         self.keys = 0
+        self.pods = FakePods()
         self.reported: dict[OwnerKey, Sequence[Condition]] = {}
         self.watch(NothingWatched())
 
     def watch(self, watched: Watched) -> None:
         """Make passes from now on with what these watches know."""
         self.reconciler = Reconciler(
-            self.cluster, watched, DEFAULTS, self.clock, self.make_key, self.reported.__setitem__
+            self.cluster, watched, self.pods, DEFAULTS, self.clock, self.make_key, self.reported.__setitem__
         )
 
     def make_key(self) -> str:

@@ -14,9 +14,18 @@ _COLUMNS: Final = (
     ("Model", "string", ".spec.model.name", "What is served."),
     ("Ready", "string", ".status.conditions[?(@.type=='Available')].status", "Whether clients are served."),
     ("Pools", "string", ".status.poolsSummary", "Ready and desired pods of each pool."),
-    ("Reason", "string", ".status.conditions[?(@.type=='Available')].reason", "Why."),
+    ("Capacity", "integer", ".status.capacity", "Requests that compute at the same time."),
+    ("Usage", "integer", ".status.usage", "How many do."),
     ("Age", "date", ".metadata.creationTimestamp", "Since when."),
 )
+
+_REASON: Final = {
+    "name": "Reason",
+    "type": "string",
+    "jsonPath": ".status.conditions[?(@.type=='Available')].reason",
+    "description": "Why it is ready, or not; with -o wide.",
+    "priority": 1,
+}
 
 
 def build_crd() -> dict[str, Any]:
@@ -45,7 +54,8 @@ def build_crd() -> dict[str, Any]:
                     "additionalPrinterColumns": [
                         {"name": name, "type": kind, "jsonPath": path, "description": description}
                         for name, kind, path, description in _COLUMNS
-                    ],
+                    ]
+                    + [_REASON],
                     "subresources": {
                         "status": {},
                         "scale": {

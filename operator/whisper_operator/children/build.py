@@ -32,7 +32,7 @@ def build_children(
         build_service_account(owner),
         *build_model_cache(owner),
         *build_services(owner),
-        *build_network_policies(owner),
+        *build_network_policies(owner, defaults),
         *build_disruption_budgets(owner, plan),
         *(
             build_deployment(owner, planned, defaults, checksums[planned.pool.name])

@@ -10,13 +10,14 @@ from whisper_contract.surface import HTTP_PORT, MANAGEMENT_PORT
 from whisper_operator.api.network import Destination, Peer
 from whisper_operator.api.resource import WhisperDeployment
 from whisper_operator.children.names import Manifest, child_name, metadata, serving_selector
+from whisper_operator.defaults import Defaults
 
 _ANY_POD: Final = (Peer(namespace_labels={}),)
 _DNS: Final = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 _HUB: Final = {"ports": [{"protocol": "TCP", "port": 443}]}
 
 
-def build_network_policies(owner: WhisperDeployment) -> tuple[Manifest, ...]:
+def build_network_policies(owner: WhisperDeployment, defaults: Defaults) -> tuple[Manifest, ...]:
     """Build the policy of the pods of all pools, unless it is not wanted."""
     network = owner.spec.network
     if not network.policies:
@@ -33,12 +34,21 @@ def build_network_policies(owner: WhisperDeployment) -> tuple[Manifest, ...]:
             "ingress": [
                 # Without peers everybody may: an ingress controller on the host's network is no pod to a policy.
                 _ingress(HTTP_PORT, network.clients),
-                _ingress(MANAGEMENT_PORT, network.management or _ANY_POD),
+                _ingress(
+                    MANAGEMENT_PORT, (*network.management, *_operator(defaults)) if network.management else _ANY_POD
+                ),
             ],
             "egress": [_DNS, *hub, *(_egress(each) for each in network.egress)],
         },
     }
     return (policy,)
+
+
+def _operator(defaults: Defaults) -> tuple[Peer, ...]:
+    """The operator asks pods how busy they are."""
+    if defaults.own_namespace is None:
+        return ()
+    return (Peer(namespace_labels={"kubernetes.io/metadata.name": defaults.own_namespace}),)
 
 
 def _ingress(port: int, peers: Sequence[Peer]) -> dict[str, Any]:

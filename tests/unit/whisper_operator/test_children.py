@@ -17,6 +17,7 @@ from whisper_contract.runtime import ENVIRONMENT_PREFIX, RuntimeConfig
 from whisper_operator.api.crd import LONGEST_NAME
 from whisper_operator.api.resource import WhisperDeployment, parse
 from whisper_operator.children.names import child_name, pool_name
+from whisper_operator.children.network_policy import build_network_policies
 from whisper_operator.children.pod import build_pod_spec
 from whisper_operator.render import render_children
 
@@ -223,6 +224,13 @@ def test_peers_and_destinations_are_as_they_are_written() -> None:
         {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"protocol": "TCP", "port": 8443}]},
         {"to": [{"ipBlock": {"cidr": "fd00::/8"}}]},
     ]
+
+
+def test_the_operator_may_always_ask_pods_how_busy_they_are() -> None:
+    owner = resource(network={"management": [{"namespaceLabels": {"name": "monitoring"}}]})
+    (policy,) = build_network_policies(owner, replace(DEFAULTS, own_namespace="operators"))
+    peers = policy["spec"]["ingress"][1]["from"]
+    assert {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "operators"}}} in peers
 
 
 def test_policies_can_be_left_out() -> None:

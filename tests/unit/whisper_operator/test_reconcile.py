@@ -3,9 +3,19 @@
 import pytest
 
 from tests.support.fake_cluster import FakeCluster
-from tests.support.resources import CPU, NPU, SECRET_DATA, STANDBY, deployment_name, pod, unschedulable
+from tests.support.resources import (
+    CPU,
+    NPU,
+    SECRET_DATA,
+    STANDBY,
+    deployment_name,
+    let_pods_be_ready,
+    pod,
+    unschedulable,
+)
 from tests.support.world import KEY, World
 from whisper_operator.errors import Refused, Unavailable
+from whisper_operator.observation import Slots
 from whisper_operator.watched import WatchedIndex, pack
 
 
@@ -37,6 +47,38 @@ def test_with_every_pod_ready_it_is_available() -> None:
     assert world.condition("Available") == ("True", "AllPoolsServing")
     assert world.condition("Progressing") == ("False", "Settled")
     assert world.cluster.find("WhisperDeployment", "live")["status"]["poolsSummary"] == "cpu 2/2"
+
+
+def test_a_model_is_loaded_once_a_pod_is_ready_and_what_keeps_it_from_that_is_said() -> None:
+    world = World()
+    world.reconcile()
+    assert world.condition("ModelReady") == ("Unknown", "NotLoaded")
+    waiting = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    world.cluster.put(pod("live", "cpu", {"initContainerStatuses": [waiting]}))
+    world.reconcile()
+    assert world.condition("ModelReady") == ("False", "ModelFetchFailed")
+    del world.cluster.objects["Pod", "default", "pod"]
+    world.settle()
+    assert world.condition("ModelReady") == ("True", "Loaded")
+
+
+def test_capacity_and_usage_are_what_the_pods_say_in_steps() -> None:
+    world = World(pools=[NPU, CPU])
+    world.reconcile()
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    for pool, address in (("npu", "10.0.0.1"), ("cpu", "10.0.0.2")):
+        world.cluster.put(pod("live", pool, ready | {"podIP": address}, name=address))
+    world.pods.busy = {"10.0.0.1": Slots(1, 32), "10.0.0.2": Slots(3, 8)}
+    world.settle()
+    status = world.cluster.find("WhisperDeployment", "live")["status"]
+    assert (status["capacity"], status["usage"]) == (40, 7)
+    world.pods.busy["10.0.0.1"] = Slots(3, 32)
+    assert world.reconcile() == []
+    world.pods.busy = {}  # nobody answers: the last word holds
+    assert world.reconcile() == []
+    let_pods_be_ready(world.deployment(deployment_name("npu")), 0)
+    world.reconcile()
+    assert world.cluster.find("WhisperDeployment", "live")["status"]["capacity"] == 8
 
 
 def test_each_child_that_is_edited_or_deleted_by_hand_comes_back() -> None:
