@@ -22,8 +22,11 @@ from typer.testing import CliRunner
 from scripts import chart
 from scripts.api_reference import render_api
 from scripts.make_vocabulary import build_vocabulary, read_ranks
+from scripts.route_reference import make_described_app, render_routes
+from scripts.stream_description import describe_stream
 from whisper_contract.runtime import ENVIRONMENT_PREFIX, RuntimeConfig
 from whisper_inference.cli.program import build_program
+from whisper_inference.routes.description import describe
 from whisper_operator.api.crd import build_crd
 from whisper_operator.cli import build_program as build_operator
 from whisper_operator.settings import ENVIRONMENT_PREFIX as OPERATOR_PREFIX
@@ -33,7 +36,10 @@ _NOTICE = "<!-- Made by `make generate`; do not edit. -->\n"
 _ASSETS = Path(whisper.__file__).parent / "assets"
 _PROGRAMS: Final[Mapping[str, tuple[Callable[[], typer.Typer], tuple[str, ...]]]] = MappingProxyType(
     {
-        "whisper-inference": (build_program, ("", "serve", "transcribe", "fetch-model")),
+        "whisper-inference": (
+            build_program,
+            ("", "serve", "transcribe", "fetch-model", "new-api-key", "hash-password"),
+        ),
         "whisper-operator": (build_operator, ("", "run", "render", "crd", "play")),
     }
 )
@@ -67,9 +73,14 @@ def _values(field: FieldInfo) -> str:
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
-    return {"str": "text", "SecretStr": "text", "int": "whole number", "float": "number", "Path": "path"}[
-        kinds[0].__name__
-    ]
+    return {
+        "bool": "`true`, `false`",
+        "str": "text",
+        "SecretStr": "text",
+        "int": "whole number",
+        "float": "number",
+        "Path": "path",
+    }[kinds[0].__name__]
 
 
 def render_commands() -> str:
@@ -91,6 +102,16 @@ def render_crd() -> str:
     return "# Made by `make generate`; do not edit.\n" + yaml.safe_dump(build_crd(), sort_keys=False, width=120)
 
 
+def render_description() -> str:
+    """Render the description of the server's API."""
+    return json.dumps(describe(make_described_app()), ensure_ascii=False, indent=1) + "\n"
+
+
+def render_stream_description() -> str:
+    """Render the description of the stream's messages."""
+    return json.dumps(describe_stream(), ensure_ascii=False, indent=1) + "\n"
+
+
 def _render_vocabulary(name: str) -> Callable[[], str]:
     def render() -> str:
         vocabulary = build_vocabulary(read_ranks(_ASSETS / name))
@@ -103,6 +124,9 @@ GENERATED: Final[Mapping[Path, Callable[[], str]]] = MappingProxyType(
     {
         Path("docs/settings.md"): render_settings,
         Path("docs/cli.md"): render_commands,
+        Path("docs/openapi.json"): render_description,
+        Path("docs/routes.md"): lambda: _NOTICE + render_routes(),
+        Path("docs/asyncapi.json"): render_stream_description,
         Path("docs/api.md"): lambda: _NOTICE + render_api(),
         Path("crds/whisperdeployments.whisperoperator.dev.yaml"): render_crd,
         chart.CHART / "values.schema.json": chart.render_schema,

@@ -6,6 +6,7 @@ pip resolves anew, without the present pins, and installs nothing. `make` instal
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def resolve(requirement: str) -> list[dict[str, Any]]:
 def render_constraints(entries: list[dict[str, Any]]) -> str:
     """Render one `name==version` a line, in order; what comes from a folder is the project itself."""
     pins = {
-        f"{entry['metadata']['name'].lower().replace('_', '-')}=={entry['metadata']['version']}"
+        f"{re.sub('[-_.]+', '-', entry['metadata']['name']).lower()}=={entry['metadata']['version']}"
         for entry in entries
         if "dir_info" not in entry["download_info"]
     }

@@ -1,12 +1,17 @@
 """What tests share: the demo model, its clips, and property tests that may take their time."""
 
+import logging
+from collections.abc import Iterator
+
 import hypothesis
 import pytest
 
 from tests.support.checkpoints import CLIPS, DEMO_MODEL, Clip, read_clips
+from tests.support.log_watch import LogWatch, leaks, planted_secrets
 from tests.support.widen import widen
 from whisper_inference.models.checkpoint import Checkpoint
 from whisper_inference.models.loading import load_checkpoint
+from whisper_inference.observability.logs import quieten
 
 # A shared machine may stall in the middle of any example: a deadline would test the machine.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -31,6 +36,29 @@ def clips() -> dict[str, Clip]:
     return {clip.name: clip for clip in read_clips(CLIPS)}
 
 
+@pytest.fixture(scope="session")
+def _log_watch() -> Iterator[LogWatch]:
+    """Fails at the very end if anything that the suite logged gives away what it must not."""
+    watch = LogWatch()
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.INFO)
+    quieten()
+    yield watch
+    root.removeHandler(watch)
+    root.setLevel(before)
+    assert not list(leaks(watch.lines, planted_secrets()))
+
+
+@pytest.fixture(autouse=True)
+def _watched(_log_watch: LogWatch) -> None:
+    """A test that configures logging takes all handlers away: the next one is watched again."""
+    root = logging.getLogger()
+    if _log_watch not in root.handlers:
+        root.addHandler(_log_watch)
+        root.setLevel(logging.INFO)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let golden files be written anew, and another cluster be used."""
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew; read the difference")
@@ -38,5 +66,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--cluster",
         choices=["own", "existing"],
         default="own",
-        help="where tests/cluster runs: a control plane of its own, or the cluster of KUBECONFIG",
+        help="where tests/cluster and tests/e2e run: in a cluster of their own, or in the one of KUBECONFIG",
     )
+    parser.addoption(
+        "--e2e",
+        nargs="?",
+        const="required",
+        choices=["required", "possible", "quickstart"],
+        help="run tests/e2e, on a real node; with `possible` they are skipped where no node can be, "
+        "with `quickstart` there and but for the README's way",
+    )
+    parser.addoption("--image-prefix", default="localhost/", help="of our images in the cluster of KUBECONFIG")
+    parser.addoption("--load-image", help="what gives that cluster an image: 'kind load docker-image'")

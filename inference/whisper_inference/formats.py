@@ -3,17 +3,65 @@
 Shapes: OpenAI's API reference, "Create transcription". SubRip has no standard; WebVTT is W3C's.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from whisper_inference.transcription import Dropped, Seconds, Segment, TokenLogprob, Transcript, Word
 
 TranscriptFormat: TypeAlias = Literal["json", "text", "srt", "verbose_json", "vtt"]
+PlainFormat: TypeAlias = Literal["text", "srt", "vtt"]
 FORMATS: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
 
 Json: TypeAlias = dict[str, Any]
 """What `json.dumps` takes; its shape is OpenAI's."""
+
+
+class Rendered(NamedTuple):
+    """A transcript in one of the formats, as bytes."""
+
+    media_type: str
+    body: bytes
+
+
+class Rendering(NamedTuple):
+    """How a transcript is wanted."""
+
+    response_format: TranscriptFormat
+    segments: bool = True
+    """List segments in `verbose_json`."""
+    words: bool = False
+    """List words in it; they must have been asked for."""
+    logprobs: bool = False
+    """List log-probabilities in `json`; they must have been asked for."""
+
+
+def render(transcript: Transcript, rendering: Rendering, language_name: str) -> Rendered:
+    """Return a transcript in the format that was asked for; its language in words is for `verbose_json`."""
+    match rendering.response_format:
+        case "json":
+            return _as_json(build_json(transcript, logprobs=rendering.logprobs))
+        case "verbose_json":
+            segments, words = rendering.segments, rendering.words
+            return _as_json(build_verbose_json(transcript, language_name, segments=segments, words=words))
+        case plain:
+            return render_plain(transcript, plain)
+
+
+def render_plain(transcript: Transcript, wanted: PlainFormat) -> Rendered:
+    """Return the text alone, or subtitles."""
+    match wanted:
+        case "text":
+            return Rendered("text/plain", render_text(transcript).encode())
+        case "srt":
+            return Rendered("text/plain", render_srt(transcript).encode())
+        case "vtt":
+            return Rendered("text/vtt", render_vtt(transcript).encode())
+
+
+def _as_json(body: Json) -> Rendered:
+    return Rendered("application/json", json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def render_text(transcript: Transcript) -> str:

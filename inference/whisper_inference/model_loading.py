@@ -11,6 +11,8 @@ from whisper_inference.engines.factory import PREFERRED_DEVICES, EngineChoice, L
 from whisper_inference.models.checkpoint import Checkpoint
 from whisper_inference.models.fetch import resolve_model
 from whisper_inference.models.loading import load_checkpoint
+from whisper_inference.models.manifest import MANIFEST_FILE
+from whisper_inference.models.use import InUse
 from whisper_inference.transcription import Seconds
 
 
@@ -21,6 +23,8 @@ class LoadedModel:
     checkpoint: Checkpoint
     engine: LoadedEngine
     load_time: Seconds
+    in_use: InUse
+    """The folder that the weights are mapped from, if it is one of the cache's."""
 
 
 ModelLoader: TypeAlias = Callable[[RuntimeConfig], LoadedModel]
@@ -35,9 +39,16 @@ def load_model(settings: RuntimeConfig) -> LoadedModel:
     """
     began = time.monotonic()
     path = resolve_model(settings.model, revision=settings.revision, cache_dir=settings.cache_dir)
-    checkpoint = load_checkpoint(path)
-    engine = load_engine(checkpoint, engine_choice(settings))
-    return LoadedModel(checkpoint, engine, time.monotonic() - began)
+    in_use = InUse()
+    if (path / MANIFEST_FILE).exists():
+        in_use.hold(path)
+    try:
+        checkpoint = load_checkpoint(path)
+        engine = load_engine(checkpoint, engine_choice(settings))
+    except BaseException:
+        in_use.close()
+        raise
+    return LoadedModel(checkpoint, engine, time.monotonic() - began, in_use)
 
 
 def engine_choice(settings: RuntimeConfig) -> EngineChoice:

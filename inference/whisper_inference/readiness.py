@@ -1,4 +1,4 @@
-"""Where the server is in its life: loading, ready, draining or failed; probes and routes ask here."""
+"""Where the server is in its life: loading, ready, leaving, draining or failed; probes and routes ask here."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +9,7 @@ class Phase(StrEnum):
 
     LOADING = "loading"
     READY = "ready"
+    LEAVING = "leaving"
     DRAINING = "draining"
     FAILED = "failed"
 
@@ -26,10 +27,25 @@ class Readiness:
         """A real clip was transcribed, and nobody asked the server to stop."""
         return self.phase is Phase.READY
 
+    @property
+    def takes_requests(self) -> bool:
+        """Whoever asks is answered: also one that has not heard that the server leaves."""
+        return self.phase in {Phase.READY, Phase.LEAVING}
+
+    @property
+    def ending(self) -> bool:
+        """Somebody asked the server to stop."""
+        return self.phase in {Phase.LEAVING, Phase.DRAINING}
+
     def loaded(self) -> None:
         """The model answers; a server that drains already stays so."""
         if self.phase is Phase.LOADING:
             self.phase = Phase.READY
+
+    def leave(self) -> None:
+        """Balancers are to send nobody any more, and those that are still sent are answered."""
+        if self.phase is Phase.READY:
+            self.phase = Phase.LEAVING
 
     def drain(self) -> None:
         """Nothing new is taken."""

@@ -5,11 +5,10 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -75,12 +74,11 @@ def test_it_serves_behind_one_url_with_a_key_until_ctrl_c(playing: "subprocess.P
         line = playing.stderr.readline()
         assert line, said
         said += line
-    url, key = re.findall(r"^(?:URL|Key)  (\S+)$", said, re.MULTILINE)
-    request = urllib.request.Request(f"{url}/v1/models", headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
-        assert b'"demo"' in answer.read()
-    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
-        urllib.request.urlopen(f"{url}/v1/models", timeout=10)  # noqa: S310 - loopback
-    refused.value.close()
+    url, key, password = re.findall(r"^(?:URL|Key|Password) +(\S+)$", said, re.MULTILINE)
+    login = httpx.post(f"{url}/api/v1/auth/login", json={"username": "admin", "password": password})
+    for token in (key, login.json()["token"]):
+        models = httpx.get(f"{url}/v1/models", headers={"Authorization": f"Bearer {token}"})
+        assert models.json()["data"][0]["id"] == "demo"
+    assert httpx.get(f"{url}/v1/models").status_code == 401
     playing.send_signal(signal.SIGINT)
     assert playing.wait(30) == 0

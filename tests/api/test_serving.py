@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,12 @@ import httpx
 import pytest
 
 from tests.api.conftest import EXAMPLES
-from tests.support.ports import free_port
+from tests.support.patience import eventually
+from whisper_operator.play.ports import free_port
 
 KEY = "a-key-for-tests-only"
 DEMO = str(EXAMPLES / "models/demo")
-_START_SECONDS = 60
+_START_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class Process:
         """Wait for the first real transcript."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            try:
+            with suppress(httpx.TransportError):
                 if httpx.get(f"{self.management_url}/ready").is_success:
                     return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        pytest.fail(f"not ready: {self.process.poll()}")
+            time.sleep(0.05)
+        self.process.kill()
+        pytest.fail(f"not ready: {self.process.wait()}, {self.process.communicate()[1]}")
 
 
 def command(*arguments: str) -> list[str]:
@@ -51,7 +52,8 @@ def command(*arguments: str) -> list[str]:
 
 def environment(key: str | None = KEY) -> dict[str, str]:
     """Ours, with or without a key."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WHISPER_")}
+    ours = ("WHISPER_", "KUBERNETES_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | ({"WHISPER_API_KEY": key} if key else {})
 
 
@@ -72,6 +74,12 @@ def serving(model: str = DEMO, key: str | None = KEY, **variables: str) -> Itera
         process.communicate()
 
 
+def phase(server: Process) -> tuple[int, str]:
+    """What probes are told."""
+    answer = httpx.get(f"{server.management_url}/ready")
+    return answer.status_code, answer.json()["status"]
+
+
 def transcribe(server: Process, clip: Path) -> httpx.Response:
     """Send a file."""
     with clip.open("rb") as file:
@@ -85,21 +93,35 @@ def transcribe(server: Process, clip: Path) -> httpx.Response:
 
 
 def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(clip: Path, long_clip: Path) -> None:
-    with serving() as server, ThreadPoolExecutor() as pool:
+    with serving(WHISPER_LEAVING_SECONDS="0.1") as server, ThreadPoolExecutor() as pool:
         server.wait_until_ready()
         in_flight = [pool.submit(transcribe, server, long_clip) for _ in range(3)]
         while "whisper_slots_in_use 0.0" in httpx.get(f"{server.management_url}/metrics").text:
             time.sleep(0.01)
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        eventually(lambda: phase(server) == (503, "draining"))
         late = transcribe(server, clip)
-        ready = httpx.get(f"{server.management_url}/ready")
         assert [each.result().status_code for each in in_flight] == [200, 200, 200]
+        # A client that keeps its connection is sent elsewhere with its next request, instead of being refused.
+        assert [each.result().headers["Connection"] for each in in_flight] == ["close"] * 3
         assert late.status_code == 503
         assert late.json()["error"]["code"] == "shutting_down"
         assert late.headers["Retry-After"]
-        assert (ready.status_code, ready.json()["status"]) == (503, "draining")
         assert server.process.wait(30) == 0
+
+
+def test_a_server_that_leaves_answers_whoever_still_comes_and_ends_their_connections(clip: Path) -> None:
+    with (
+        serving(WHISPER_LEAVING_SECONDS="600") as server,
+        httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=60) as kept,
+    ):
+        server.wait_until_ready()
+        before = kept.get("/v1/models")
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: phase(server) == (503, "leaving"))
+        still = [kept.get("/v1/models"), kept.get("/v1/models"), transcribe(server, clip)]
+    assert "Connection" not in before.headers
+    assert [(each.status_code, each.headers["Connection"]) for each in still] == [(200, "close")] * 3
 
 
 def test_a_key_file_that_is_written_anew_is_obeyed_without_a_restart(tmp_path: Path, clip: Path) -> None:
@@ -115,14 +137,14 @@ def test_a_key_file_that_is_written_anew_is_obeyed_without_a_restart(tmp_path: P
         assert transcribe(server, clip).status_code == 200
 
 
-def test_a_generated_key_is_printed_once_and_works() -> None:
+def test_what_opens_a_server_that_was_given_nothing_is_printed_once() -> None:
     with serving(key=None) as server:
         server.wait_until_ready()
         server.process.send_signal(signal.SIGTERM)
         _, printed = server.process.communicate(timeout=30)
-    keys = re.findall(r"^ {2}([\w-]{43})$", printed, flags=re.MULTILINE)
-    assert len(keys) == 1
-    assert printed.count(keys[0]) == 1
+    made = re.findall(r"^ {2}(?:API key|Password of the user admin) +([\w-]{22,})$", printed, flags=re.MULTILINE)
+    assert len(made) == 2
+    assert all(printed.count(secret) == 1 for secret in made)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +165,16 @@ def test_what_cannot_be_served_ends_with_a_sentence(arguments: list[str], key: s
     assert ended.returncode != 0
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_in_a_cluster_nothing_is_made() -> None:
+    inside = environment(key=None) | {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    ended = subprocess.run(
+        command("--model", DEMO), env=inside, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert "here nothing is made" in ended.stderr
+    assert "Password" not in ended.stderr
 
 
 def test_a_port_that_is_taken_ends_the_server() -> None:

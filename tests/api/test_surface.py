@@ -10,10 +10,18 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
+from tests.api.conftest import PASSWORD
+from tests.support.keys import make_account_key
 from tests.support.running_server import RunningServer
 from whisper_contract.surface import HEALTH_PATH, READY_PATH
+from whisper_inference.dependencies import Requires
+from whisper_inference.routes.early_checks import ChecksFirst
+from whisper_inference.security.roles import Role
 
-PUBLIC = {HEALTH_PATH, READY_PATH}
+PROBES = {HEALTH_PATH, READY_PATH}
+PAGES = {"/docs", "/redoc", "/docs/{name}", "/", "/web/{name}"}
+"""Static files."""
+PUBLIC = PROBES | PAGES | {"/api/v1/auth/login"}
 ERROR_FIELDS = {"message", "type", "param", "code", "correlation_id", "retry_after"}
 
 
@@ -29,15 +37,66 @@ def routes(server: RunningServer) -> list[APIRoute]:
     return found
 
 
-def test_every_route_but_the_probes_asks_for_the_key(server: RunningServer) -> None:
-    """Walks the route table: a new route without a key fails here."""
-    paths = {route.path for route in routes(server)}
-    assert paths >= PUBLIC | {"/v1/models", "/v1/audio/transcriptions", "/v1/audio/translations"}
-    with httpx.Client(base_url=server.url) as stranger:
+def needed_role(route: APIRoute) -> Role | None:
+    """The role that a route names; `None` if it is public."""
+    checks = [each.call for each in route.dependant.dependencies if isinstance(each.call, Requires)]
+    return checks[0].role if checks else None
+
+
+def test_every_route_but_the_probes_and_the_login_names_a_role(server: RunningServer) -> None:
+    """Walks the route table: a new route without a role fails here."""
+    found = {route.path: needed_role(route) for route in routes(server)}
+    assert {path for path, role in found.items() if role is None} == PUBLIC
+    assert found.keys() >= {"/v1/models", "/v1/audio/transcriptions", "/v1/audio/translations"}
+
+
+@pytest.mark.parametrize(
+    "who", ["nobody", "stranger", "expired", "gone", *Role, *(f"session of {role}" for role in Role)]
+)
+def test_every_route_lets_in_who_has_its_role_and_nobody_else(
+    server: RunningServer, named_keys: dict[str, tuple[str, str]], who: str
+) -> None:
+    with httpx.Client(base_url=server.url) as client:
         for route in routes(server):
             for method in route.methods or ():
-                answer = stranger.request(method, re.sub(r"\{[^}]*\}", "x", route.path))
-                assert (answer.status_code == 401) == (route.path not in PUBLIC), route.path
+                token = _token(client, named_keys, who)  # anew: a route may end the session
+                headers = {"Authorization": f"Bearer {token}"} if token else {}
+                answer = client.request(method, re.sub(r"\{[^}]*\}", "x", route.path), headers=headers)
+                assert _refusal(answer.status_code) == _expected(needed_role(route), who), (method, route.path)
+
+
+def _token(client: httpx.Client, named_keys: dict[str, tuple[str, str]], who: str) -> str | None:
+    if who == "nobody":
+        return None
+    if who == "stranger":
+        return make_account_key("stranger")[0]
+    if who in named_keys:
+        return named_keys[who][0]
+    login = {"username": who.rpartition(" ")[2] if who != "gone" else "viewer", "password": PASSWORD}
+    token = str(client.post("/api/v1/auth/login", json=login).json()["token"])
+    if who == "gone":
+        client.post("/api/v1/auth/logout", headers={"Authorization": f"Bearer {token}"})
+    return token
+
+
+def _refusal(status: int) -> int | None:
+    return status if status in {401, 403} else None
+
+
+def _expected(needed: Role | None, who: str) -> int | None:
+    if needed is None:
+        return None
+    role = who.rpartition(" ")[2]
+    if role not in list(Role):
+        return 401
+    return None if Role(role).includes(needed) else 403
+
+
+def test_no_route_reads_a_body_before_it_knows_who_sends_it(server: RunningServer) -> None:
+    """Walks the route table; those without a class of their own read their forms themselves."""
+    with_body = [route for route in routes(server) if route.body_field is not None]
+    assert with_body
+    assert all(isinstance(route, ChecksFirst) for route in with_body)
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", "Bearer wrong", "Bearer \N{GREEK SMALL LETTER ALPHA}"])
@@ -55,8 +114,7 @@ def test_a_bad_credential_is_refused(server: RunningServer, header: str) -> None
         ("DELETE", "/v1/models", 405),
         ("POST", "/v1/audio/transcriptions", 400),
         ("GET", "/v1/models/other", 404),
-        ("GET", "/docs", 404),
-        ("GET", "/openapi.json", 404),
+        ("GET", "/docs/no-such-file", 404),
         ("GET", "/metrics", 404),
     ],
 )

@@ -1,6 +1,7 @@
 """Engines and the reference that they are held against."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from tests.support.checkpoints import Clip
 from tests.support.lineup import LINEUP, Contestant, Pair
 from tests.support.openai_whisper import first_window, whisper_model
+from tests.support.redis_server import redis_cluster, redis_sentinel, redis_server
 from tests.support.whisper_model_engine import WhisperModelEngine
 from whisper_inference.arrays import FloatArray
 from whisper_inference.models.checkpoint import Checkpoint
@@ -50,3 +52,21 @@ def spoken(demo_checkpoint: Checkpoint, clips: dict[str, Clip]) -> list[int]:
     tokenizer = demo_checkpoint.tokenizer
     text = [token for _ in range(2) for clip in clips.values() for token in tokenizer.encode(f" {clip.text}")]
     return [*tokenizer.start_sequence("en", "transcribe", timestamps=True), tokenizer.timestamp_begin, *text]
+
+
+@pytest.fixture(scope="module", params=["memory", "redis", "cluster", "sentinel"])
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+    """Where sessions are kept; `None` is memory."""
+    folder: Path = tmp_path_factory.mktemp("redis")
+    match request.param:
+        case "redis":
+            with redis_server(folder) as server:
+                yield server.address
+        case "cluster":
+            with redis_cluster(folder) as cluster:
+                yield cluster
+        case "sentinel":
+            with redis_sentinel(folder) as sentinel:
+                yield sentinel
+        case _:
+            yield None

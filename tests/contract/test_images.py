@@ -1,6 +1,7 @@
-"""What the Dockerfiles, the pods and skaffold must agree on."""
+"""What the Dockerfiles and the pods must agree on."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -38,14 +39,16 @@ def test_the_quickstart_s_model_is_in_the_image() -> None:
     assert f"COPY examples/models/demo {path}\n" in SERVER.read_text()
 
 
-def test_skaffold_builds_targets_that_there_are_and_installs_the_chart() -> None:
-    skaffold = yaml.safe_load(Path("skaffold.yaml").read_text())
-    for artifact in skaffold["build"]["artifacts"]:
-        docker = artifact["docker"]
-        assert f"AS {docker.get('target', 'build')}\n" in Path(docker["dockerfile"]).read_text()
-    (release,) = skaffold["deploy"]["helm"]["releases"]
-    values = yaml.safe_load(Path(release["chartPath"], "values.yaml").read_text())
-    for name in release["setValueTemplates"]:
-        found = values
-        for key in name.split("."):
-            found = found[key]
+@pytest.mark.parametrize("dockerfile", [OPERATOR, SERVER], ids=str)
+def test_images_are_labelled_with_the_version_of_the_project(dockerfile: Path) -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]+)"', dockerfile.read_text()))
+    assert labels.keys() == {"title", "description", "version", "licenses"}
+    assert (labels["version"], labels["licenses"]) == (project["version"], project["license"])
+
+
+@pytest.mark.parametrize("dockerfile", [OPERATOR, SERVER], ids=str)
+def test_pip_is_no_part_of_what_is_run(dockerfile: Path) -> None:
+    text = dockerfile.read_text()
+    assert "venv --without-pip /opt/whisper" in text
+    assert not re.search(r"COPY --from=\S+ /opt/pip", text)

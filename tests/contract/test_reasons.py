@@ -4,29 +4,38 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-_SOURCES = ("conditions.py", "observe.py", "reconcile.py", "children/credentials.py")
+from whisper_operator.events import GOOD
 
-
-def _reasons() -> Iterator[str]:
-    """Every word in those files that is written as reasons are."""
-    words = re.compile(
-        r"([A-Z][a-z]+){2,}|Accepted|Strict|Stuck|Settled|Starting|Recovering|Unschedulable|Scaling|Loaded"
-    )
-    for source in _SOURCES:
-        nodes = ast.walk(ast.parse(Path("operator/whisper_operator", source).read_text()))
-        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        yield from filter(words.fullmatch, texts)
+_PLACE: Final = {"Trouble": 0, "_Finding": 2}
+"""Which argument is the reason, where a finding is made."""
 
 
-_NOT_REASONS = {"PodScheduled", "ReplicaFailure", "InvalidImageName", "CrashLoopBackOff"}
-_NOT_REASONS |= {"ScalingActive", "ScalingDisabled"}
+def _reasons(code: ast.AST) -> Iterator[str]:
+    """Every reason that the code names: where it makes a finding, or in a variable called so."""
+    for node in ast.walk(code):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _PLACE and node.args:
+            yield from _words(node.args[_PLACE[node.func.id]])
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reason":
+            yield from _words(node.value)
+
+
+def _words(value: ast.expr) -> Iterator[str]:
+    if isinstance(value, ast.Constant):
+        yield str(value.value)
+    if isinstance(value, ast.IfExp):
+        yield from (*_words(value.body), *_words(value.orelse))
 
 
 def test_the_page_has_every_reason_and_no_other() -> None:
-    page = Path("docs/operations.md").read_text()
-    documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
-    types = {"CredentialsReady", "FallbackActive", "Available", "Progressing", "AutoscalingReady", "ModelReady"}
-    kubelet = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "OOMKilled", "RunContainerError"}
-    kubelet |= {"CreateContainerConfigError", "CreateContainerError"}
-    assert set(_reasons()) - types - kubelet - _NOT_REASONS == documented
+    documented = set(re.findall(r"^\| `(\w+)` \|", Path("docs/operations.md").read_text(), re.MULTILINE))
+    sources = Path("operator/whisper_operator").rglob("*.py")
+    assert {reason for source in sources for reason in _reasons(ast.parse(source.read_text()))} == documented
+
+
+def test_the_chart_s_alerts_look_at_every_condition_that_people_are_told_of() -> None:
+    rules = Path("helm/whisper-operator/templates/prometheusrule.yaml").read_text()
+    looked_at = re.findall(r'whisper_operator_condition\{type=~?"([\w|]+)"\}\) == ([01])', rules)
+    alerts = {(kind, "False" if value == "1" else "True") for kinds, value in looked_at for kind in kinds.split("|")}
+    assert alerts == set(GOOD.items())

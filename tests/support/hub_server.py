@@ -6,6 +6,7 @@ to another path, as the public hub sends them to its storage, and ranges are obe
 
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,9 +62,11 @@ class HubServer:
 
 
 @contextmanager
-def running_hub(repositories: dict[str, HubRepository]) -> Iterator[HubServer]:
+def running_hub(repositories: dict[str, HubRepository], tls: ssl.SSLContext | None = None) -> Iterator[HubServer]:
     """Serve repositories on a free port of the loopback until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     hub = HubServer(f"http://127.0.0.1:{server.server_port}", repositories)
     server.hub = hub  # type: ignore[attr-defined] # how a handler finds it
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

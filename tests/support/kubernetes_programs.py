@@ -17,6 +17,7 @@ _HERE: Final = Path(__file__).parent
 _VERSION: Final = "1.35.4"
 _STAMP: Final = "k8s.io/component-base/version"
 _HELM_VERSION: Final = "3.22.0"
+_COREDNS_VERSION: Final = "1.15.0"
 _HELM_STAMP: Final = "helm.sh/helm/v3/pkg"
 
 
@@ -35,7 +36,11 @@ class Programs:
     """What is built, by the program's name."""
     flags: str
     """What the linker writes into the programs: without their version they believe to be other ones."""
+    cgo: bool = False
+    """Whether they need a C compiler."""
 
+
+_KUBERNETES_FLAGS: Final = f"-X {_STAMP}.gitVersion=v{_VERSION} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=35"
 
 CONTROL_PLANE: Final = Programs(
     "kubernetes",
@@ -47,8 +52,17 @@ CONTROL_PLANE: Final = Programs(
         "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
         "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     },
-    f"-X {_STAMP}.gitVersion=v{_VERSION} -X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=35",
+    _KUBERNETES_FLAGS,
 )
+NODE: Final = Programs(
+    "kubernetes",
+    _VERSION,
+    {"kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy", "kubelet": "k8s.io/kubernetes/cmd/kubelet"},
+    _KUBERNETES_FLAGS,
+    cgo=True,
+)
+COREDNS: Final = Programs("coredns", _COREDNS_VERSION, {"coredns": "github.com/coredns/coredns"}, "")
+PAUSE: Final = Programs("pause", "1", {"pause": "."}, "")
 HELM: Final = Programs(
     "helm",
     _HELM_VERSION,
@@ -78,7 +92,7 @@ def find_programs(wanted: Programs) -> dict[str, Path]:
         found = {name: shutil.which(name, path=folder) for name in wanted.packages}
         if all(found.values()):
             return {name: Path(path) for name, path in found.items() if path}
-    cache = _cache(f"{wanted.name}-{wanted.version}")
+    cache = cache_folder(f"{wanted.name}-{wanted.version}")
     with FileLock(cache / "building"):
         for name, package in wanted.packages.items():
             if not (cache / name).exists():
@@ -100,7 +114,8 @@ def foreign_definitions() -> list[dict[str, Any]]:
     return definitions
 
 
-def _cache(name: str) -> Path:
+def cache_folder(name: str) -> Path:
+    """Return a folder, outside the checkout, of what is made once."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "whisper-operator", name)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -110,22 +125,23 @@ def _build(wanted: Programs, name: str, package: str, cache: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for source in (_HERE / wanted.name).iterdir():
             shutil.copy(source, folder)
-        _go(["mod", "tidy"], folder)
+        _go(["mod", "tidy"], folder, wanted)
         target = Path(folder, name)
-        _go(["build", "-trimpath", "-ldflags", f"-s -w {wanted.flags}", "-o", str(target), package], folder)
+        linked = ["-ldflags", f"-s -w {wanted.flags}"]
+        _go(["build", "-trimpath", *linked, "-o", str(target), package], folder, wanted)
         # Appears whole or not at all.
         partial = cache / f"{name}.partial"
         shutil.copy(target, partial)
         partial.rename(cache / name)
 
 
-def _go(arguments: list[str], folder: str) -> str:
+def _go(arguments: list[str], folder: str, wanted: Programs = CONTROL_PLANE) -> str:
     go = shutil.which("go", path=f"{os.environ.get('PATH', '')}:/usr/local/go/bin")
     if go is None:
         raise NoControlPlane(
-            f"{', '.join(CONTROL_PLANE.packages)} and helm: set KUBEBUILDER_ASSETS to their folder, or install Go 1.26."
+            f"{', '.join(wanted.packages)}: set KUBEBUILDER_ASSETS to their folder, or install Go 1.26."
         )
-    environment = os.environ | {"CGO_ENABLED": "0"}
+    environment = os.environ | {"CGO_ENABLED": str(int(wanted.cgo))}
     done = subprocess.run([go, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoControlPlane(f"go {arguments[0]} failed: {done.stderr[-1000:]}")

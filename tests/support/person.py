@@ -9,6 +9,12 @@ from whisper_operator.api.base import GROUP, PLURAL, VERSION
 from whisper_operator.children.names import Manifest, pool_name
 
 
+def condition(resource: Manifest, kind: str) -> tuple[str, str]:
+    """A condition's status and reason; empty if it is not there."""
+    conditions = resource.get("status", {}).get("conditions", ())
+    return next(((each["status"], each["reason"]) for each in conditions if each["type"] == kind), ("", ""))
+
+
 class Person:
     """What a person does with kubectl."""
 
@@ -24,11 +30,15 @@ class Person:
         body["metadata"]["namespace"] = self.namespace
         self.custom.create_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, body)
 
-    def patch(self, **spec: Any) -> Manifest:  # noqa: ANN401 - fields of a spec
-        """Change the resource."""
+    def patch(self, name: str = "live", **spec: Any) -> Manifest:  # noqa: ANN401 - fields of a spec
+        """Change a resource."""
         return dict(
-            self.custom.patch_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, "live", {"spec": spec})
+            self.custom.patch_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, name, {"spec": spec})
         )
+
+    def delete(self, name: str = "live") -> None:
+        """Delete a resource."""
+        self.custom.delete_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, name)
 
     def read(self) -> Manifest:
         """Read the resource."""
@@ -36,8 +46,7 @@ class Person:
 
     def condition(self, kind: str) -> tuple[str, str]:
         """A condition's status and reason."""
-        conditions = self.read().get("status", {}).get("conditions", ())
-        return next(((each["status"], each["reason"]) for each in conditions if each["type"] == kind), ("", ""))
+        return condition(self.read(), kind)
 
     def replicas(self, pool: str) -> int | None:
         """How many pods a pool's Deployment asks for; `None` if there is none."""

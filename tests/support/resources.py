@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from whisper_operator.api.base import API_VERSION, KIND
 from whisper_operator.api.resource import WhisperDeployment, parse
-from whisper_operator.children.build import build_children
+from whisper_operator.children.build import Checksums, build_children
 from whisper_operator.children.names import Manifest, owner_labels, pool_name, pool_selector
 from whisper_operator.defaults import Defaults
 from whisper_operator.plan import plan_pools
@@ -85,4 +85,5 @@ def deployment_name(pool: str, owner: str = "live") -> str:
 def children_of(owner: WhisperDeployment) -> list[Manifest]:
     """All children at the first pass."""
     plan = plan_pools(owner.spec, {}, (), START)
-    return list(build_children(owner, plan, DEFAULTS, {pool.name: "sum" for pool in owner.spec.pools}))
+    checksums = Checksums({pool.name: "sum" for pool in owner.spec.pools}, "sum")
+    return list(build_children(owner, plan, DEFAULTS, checksums))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.patience import PATIENCE_SECONDS
-from tests.support.ports import free_port
+from whisper_operator.play.ports import free_port
 
 
 class Operator:
@@ -31,6 +31,12 @@ class Operator:
         with self._log.open("ab") as log:
             command = [sys.executable, "-m", "whisper_operator", "run"]
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
 
     def said(self) -> list[str]:
         """The lines of its log."""

@@ -10,7 +10,8 @@ from tests.support.fake_cluster import FakeCluster
 from tests.support.resources import DEFAULTS, Clock, let_pods_be_ready, manifest
 from whisper_operator.api.status import Condition
 from whisper_operator.children.names import Manifest
-from whisper_operator.observation import Slots
+from whisper_operator.observation import Busy
+from whisper_operator.pod_client import added_up
 from whisper_operator.reconcile import OwnerKey, Reconciler
 from whisper_operator.watched import NothingWatched, Watched
 
@@ -21,13 +22,12 @@ class FakePods:
     """Pods that say how busy they are."""
 
     def __init__(self) -> None:
-        self.busy: dict[str, Slots] = {}
+        self.said: dict[str, Busy] = {}
         """By address."""
 
-    async def slots(self, addresses: Iterable[str]) -> Slots | None:
+    async def busy(self, addresses: Iterable[str]) -> Busy | None:
         """Add up what they say."""
-        answers = [self.busy[address] for address in addresses if address in self.busy]
-        return Slots(sum(each.in_use for each in answers), sum(each.total for each in answers)) if answers else None
+        return added_up([self.said[address] for address in addresses if address in self.said])
 
 
 class World:

@@ -74,15 +74,44 @@ def decode_audio(source: bytes | BinaryIO, limits: AudioLimits) -> FloatArray:
         AudioTooLong: It plays for longer than allowed.
         AudioDecodingTimeout: Decoding took longer than allowed.
     """
+    return np.concatenate([np.zeros(0, dtype=np.float32), *decode_blocks(source, limits)])
+
+
+def decode_blocks(source: bytes | BinaryIO, limits: AudioLimits) -> Iterator[FloatArray]:
+    """Decode an upload piece by piece, for what is too long to be held whole; see `decode_audio`.
+
+    What the caller does between two blocks does not count as time spent on decoding.
+    """
+    deadline, samples = _Deadline(limits.max_decoding), 0
+    with _opened(source, limits, deadline) as container:
+        for block in _Bounded(container, limits, deadline).blocks():
+            samples += len(block)
+            with deadline.paused():
+                yield block
+    if samples < _FEWEST_SAMPLES:
+        raise UnreadableAudio("The upload holds no sound: check that the recording is not empty.", param="file")
+
+
+def probe_audio(source: bytes | BinaryIO, limits: AudioLimits) -> Seconds | None:
+    """Look at an upload without decoding it; return how long it says that it is, which need not be true.
+
+    Raises:
+        WhisperError: It is refused at once; as `decode_audio`.
+    """
+    deadline = _Deadline(limits.max_decoding)
+    with _opened(source, limits, deadline) as container:
+        _Bounded(container, limits, deadline)
+        duration = container.duration
+    return None if duration is None or duration <= 0 else duration / av.time_base
+
+
+@contextmanager
+def _opened(source: bytes | BinaryIO, limits: AudioLimits, deadline: "_Deadline") -> Iterator[InputContainer]:
     limit_allocations()
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     _check_size(file, limits)
-    deadline = _Deadline(limits.max_decoding)
     with _typed_errors(), _open(file, deadline) as container:
-        samples = np.concatenate([np.zeros(0, dtype=np.float32), *_Bounded(container, limits, deadline).blocks()])
-    if len(samples) < _FEWEST_SAMPLES:
-        raise UnreadableAudio("The upload holds no sound: check that the recording is not empty.", param="file")
-    return samples
+        yield container
 
 
 class _Deadline:
@@ -91,6 +120,13 @@ class _Deadline:
     def __init__(self, seconds: Seconds) -> None:
         self._seconds = seconds
         self._end = time.monotonic() + seconds
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the time inside not count."""
+        began = time.monotonic()
+        yield
+        self._end += time.monotonic() - began
 
     def check(self) -> None:
         """Raise once it is past."""

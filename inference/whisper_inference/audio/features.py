@@ -16,6 +16,7 @@ _HOP = 160
 """10 ms: 100 frames a second."""
 _PADDING = 30 * SAMPLE_RATE
 """Silence appended, so that a window may begin anywhere in the audio."""
+_LEAST_POWER = np.float32(1e-10)
 _DYNAMIC_RANGE = 8.0
 """Powers of ten below the loudest value of the whole recording that are kept."""
 
@@ -35,11 +36,14 @@ def log_mel_spectrogram(samples: FloatArray, mel_bins: int) -> FloatArray:
     padded = np.concatenate([samples, np.zeros(2 * _FFT_LENGTH, dtype=np.float32)])
     padded = np.concatenate([padded[half:0:-1], padded])
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT_LENGTH)[::_HOP]
-    mel = np.zeros((mel_bins, (len(samples) + _PADDING) // _HOP), dtype=np.float32)
-    mel[:, : len(frames)] = mel_filters(mel_bins) @ _power(frames).T  # the rest of the padding has no power
-    log_mel = np.log10(np.maximum(mel, np.float32(1e-10)))
-    log_mel = np.maximum(log_mel, log_mel.max() - np.float32(_DYNAMIC_RANGE))
-    return np.asarray((log_mel + 4) / 4, dtype=np.float32)
+    heard = np.log10(np.maximum(mel_filters(mel_bins) @ _power(frames).T, _LEAST_POWER))
+    floor = heard.max() - np.float32(_DYNAMIC_RANGE)
+    # The rest of the padding has no power: a second of speech is not made to cost as much as thirty.
+    log_mel = np.full((mel_bins, (len(samples) + _PADDING) // _HOP), max(floor, np.log10(_LEAST_POWER)), np.float32)
+    np.maximum(heard, floor, out=log_mel[:, : len(frames)])
+    log_mel += 4
+    log_mel /= 4
+    return log_mel
 
 
 @cache

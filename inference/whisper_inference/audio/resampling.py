@@ -1,4 +1,4 @@
-"""Decoded frames to 16 kHz mono float32, in blocks of about a second: FFmpeg's resampler costs a call each."""
+"""Decoded frames to 16 kHz mono float32, in blocks: FFmpeg's resampler costs a call each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,9 +31,14 @@ def shape_of(frame: av.AudioFrame) -> Shape:
 
 
 class Resampling:
-    """Takes frames, gives blocks; one for each upload."""
+    """Takes frames, gives blocks; one for each upload or stream.
 
-    def __init__(self) -> None:
+    Args:
+        block_seconds: The least that a block holds, but the last one.
+    """
+
+    def __init__(self, block_seconds: float = 1.0) -> None:
+        self._block_seconds = block_seconds
         self._shape: Shape | None = None
         self._resampler: av.AudioResampler | None = None
         self._arrays: list[np.typing.NDArray[np.generic]] = []
@@ -49,7 +54,7 @@ class Resampling:
             self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         self._arrays.append(frame.to_ndarray())
         self._gathered += frame.samples
-        if self._gathered >= shape.rate:
+        if self._gathered >= shape.rate * self._block_seconds:
             yield from self._flush_block()
 
     def finish(self) -> Iterator[FloatArray]:

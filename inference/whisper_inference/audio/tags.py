@@ -39,7 +39,11 @@ def find_tags(file: BinaryIO) -> Iterator[int]:
 
 
 class UntaggedFile:
-    """A file from some position on, as PyAV reads one, with a letter of each hidden tag missing."""
+    """A file from some position on, as PyAV reads one, with a letter of each hidden tag missing.
+
+    One that is closed has ended: whoever closes it while it is decoded does not wait for the sound, and what is raised
+    below FFmpeg is printed and passed over.
+    """
 
     def __init__(self, file: BinaryIO, start: int, tags: tuple[int, ...], check: Callable[[], None]) -> None:
         self._file, self._start, self._tags, self._check = file, start, tags, check
@@ -48,6 +52,8 @@ class UntaggedFile:
     def read(self, size: int = -1) -> bytes:
         """Read on; `check` may raise before."""
         self._check()
+        if self._file.closed:
+            return b""
         begin = self._file.tell()
         read = self._file.read(size)
         first, last = bisect_left(self._tags, begin), bisect_left(self._tags, begin + len(read))
@@ -60,6 +66,8 @@ class UntaggedFile:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a position, counted from where the file begins here."""
+        if self._file.closed:
+            return -1
         return self._file.seek(offset + self._start if whence == 0 else offset, whence) - self._start
 
     def tell(self) -> int:

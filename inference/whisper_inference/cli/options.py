@@ -13,6 +13,7 @@ EngineName: TypeAlias = Literal["auto", "openvino", "pytorch"]
 Precision: TypeAlias = Literal["auto", "f32", "bf16", "f16", "int8"]
 OutputFormat: TypeAlias = Literal["txt", "srt", "vtt", "json", "verbose_json"]
 TaskName: TypeAlias = Literal["transcribe", "translate"]
+RoleName: TypeAlias = Literal["viewer", "transcriber", "admin"]
 
 ModelOption: TypeAlias = Annotated[
     str,

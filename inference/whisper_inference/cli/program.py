@@ -21,6 +21,7 @@ from whisper_inference.cli.options import (
     PortOption,
     PrecisionOption,
     RevisionOption,
+    RoleName,
     RowsOption,
     TaskName,
     ThreadsOption,
@@ -58,7 +59,7 @@ def build_program() -> typer.Typer:
         rich_markup_mode=None,
     )
     program.callback()(_program)
-    for command in (serve, transcribe, fetch_model):
+    for command in (serve, transcribe, stream, fetch_model, new_api_key, hash_password):
         program.command()(command)
     return program
 
@@ -177,6 +178,71 @@ def transcribe(
     )
     order = Order(tuple(dict.fromkeys(files)), output_format, output_dir, overwrite, options)
     raise typer.Exit(run(order, settings))
+
+
+def stream(
+    source: Annotated[
+        str | None, typer.Argument(help="A sound file, or - for raw samples (16 kHz, 16 bits, mono).")
+    ] = None,
+    *,
+    microphone: Annotated[
+        bool, typer.Option("--microphone", help="Speak into this computer's microphone; Ctrl+C ends.")
+    ] = False,
+    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8000",
+    api_key: Annotated[
+        str | None, typer.Option(envvar="WHISPER_API_KEY", show_default=False, help="Opens the server.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Code or English name, such as en; detected by default.")] = None,
+    task: Annotated[TaskName, typer.Option(help="Write what is said, or its English translation.")] = "transcribe",
+    prompt: Annotated[str | None, typer.Option(help="Text that comes before: names, spelling, style.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Do not wait as long as the file plays.")] = False,
+) -> None:
+    """Speak to a server, and read the text while it grows.
+
+    What is stable is bright, what may change is dim; the final text goes to standard output, a segment a line.
+    """
+    from whisper_inference.cli.streaming import Wish, run
+
+    raise typer.Exit(run(Wish(source, url, api_key, fast, microphone), language=language, task=task, prompt=prompt))
+
+
+def new_api_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is: a program or a person, for logs.")],
+    *,
+    role: Annotated[RoleName, typer.Option(help="What it is good for.")] = "transcriber",
+    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; by default it does not.")] = None,
+    audio_seconds_per_day: Annotated[
+        int | None, typer.Option(min=1, help="Audio that it may send in a day (UTC); by default as all others.")
+    ] = None,
+    concurrent_requests: Annotated[
+        int | None, typer.Option(min=1, help="Requests with audio at once; by default as all others.")
+    ] = None,
+    concurrent_streams: Annotated[
+        int | None, typer.Option(min=1, help="Streams of live speech at once; by default as all others.")
+    ] = None,
+) -> None:
+    """Make an API key: its entry for accounts.yaml on standard output, and the key itself, once, on standard error."""
+    from whisper_inference.cli.keys import new_api_key as make
+    from whisper_inference.quotas.quota import Quota
+
+    quota = Quota(
+        audio_seconds_per_day=audio_seconds_per_day,
+        concurrent_requests=concurrent_requests,
+        concurrent_streams=concurrent_streams,
+    )
+    made = make(name, role, days, quota)
+    typer.echo(f"Key of {name}, shown this once:\n\n  {made.key}\n", err=True)
+    typer.echo(made.entry, nl=False)
+
+
+def hash_password() -> None:
+    """Ask for a password, or read it from standard input, and print what accounts.yaml keeps of it."""
+    from whisper_inference.cli.keys import hash_password as hash_it
+    from whisper_inference.cli.settings import read_settings
+
+    asked = sys.stdin.isatty()
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if asked else sys.stdin.readline()
+    typer.echo(hash_it(password.rstrip("\r\n"), read_settings(model="none")))
 
 
 def fetch_model(

@@ -69,7 +69,7 @@ def sequential(audio: SpokenAudio, model: DecodingModel, options: TranscriptionO
         for segment in transcript.segments:
             history += segment.tokens
         last_speech = _last_end(transcript.segments, last_speech)
-        if not transcript.silent and not _conditions(transcript, options):
+        if not transcript.silent and not conditions_next(transcript, options):
             conditioned_from = len(history)
 
 
@@ -121,7 +121,8 @@ def initial_prompt(model: DecodingModel, options: TranscriptionOptions) -> list[
     return model.tokenizer.encode(" " + options.prompt.strip()) if options.prompt and options.prompt.strip() else []
 
 
-def _conditions(transcript: WindowTranscript, options: TranscriptionOptions) -> bool:
+def conditions_next(transcript: WindowTranscript, options: TranscriptionOptions) -> bool:
+    """Say whether a window's text, and what came before it, may be the prompt of the next."""
     return options.condition_on_previous_text and transcript.temperature <= _FRESH_START_TEMPERATURE
 
 

@@ -6,7 +6,7 @@ of ending and ranking are openai-whisper's (`GreedyDecoder`, `BeamSearchDecoder`
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,10 @@ class SearchSpace:
     """Tokens that may be written, the end of the text included."""
 
 
+_COLDEST: Final = 1e-6
+"""Under it, the most likely token is always drawn; smaller ones are zero as float32."""
+
+
 def most_likely_tokens(logits: FloatArray) -> NDArray[np.int64]:
     """Choose greedily."""
     chosen: NDArray[np.int64] = logits.argmax(axis=1)
@@ -45,7 +49,8 @@ def sampled_tokens(temperature: float, random: np.random.Generator) -> Choice:
 
     def choose(logits: FloatArray) -> NDArray[np.int64]:
         shares = 1 - random.random(len(logits))  # above 0, up to 1
-        weights = (np.exp((row - row.max()) / np.float32(temperature)) for row in logits)
+        divisor = np.float32(max(temperature, _COLDEST))
+        weights = (np.exp((row - row.max()) / divisor) for row in logits)
         return np.array([_draw(row, share) for row, share in zip(weights, shares, strict=True)], dtype=np.int64)
 
     return choose

@@ -1,98 +1,117 @@
 """OpenAI's own routes: transcriptions, translations and models, as its clients call them."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import ExitStack, aclosing, closing
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 
-from whisper_contract.surface import DEVICE_HEADER, MODELS_PATH, TRANSCRIPTIONS_PATH, TRANSLATIONS_PATH
+from whisper_contract.surface import MODELS_PATH, TRANSCRIPTIONS_PATH, TRANSLATIONS_PATH
 from whisper_inference import formats
+from whisper_inference.audit.events import Action
 from whisper_inference.composition import Services
-from whisper_inference.dependencies import Loaded, State
+from whisper_inference.dependencies import Loaded, Requires, State, audited
 from whisper_inference.error_responses import error_body
 from whisper_inference.errors import ModelNotFound, WhisperError
+from whisper_inference.routes.admission import Admitted
+from whisper_inference.routes.audio import answer_whole, check_model, device_header, noted, respond
+from whisper_inference.routes.description import may_raise
+from whisper_inference.routes.handover import here_or_elsewhere
+from whisper_inference.routes.model_bodies import ModelBody, ModelListBody, ModelName
+from whisper_inference.routes.transcript_bodies import form_body, transcript_responses
 from whisper_inference.routes.transcription_form import TranscriptionForm, parse_form
-from whisper_inference.routes.uploads import ClientGone, Upload, read_upload, unless_client_leaves
+from whisper_inference.routes.uploads import Upload, read_upload
+from whisper_inference.security.roles import Role
+from whisper_inference.transcriber.metering import Metering
 from whisper_inference.transcription import Segment, Task, Transcript
 
-ALIAS: Final = "whisper-1"
-"""OpenAI's name for its hosted model: whatever is loaded answers to it."""
+_VIEWER: Final = Depends(Requires(Role.VIEWER))
+_TRANSCRIBER: Final = audited(Role.TRANSCRIBER, Action.TRANSCRIPTION)
 
-_CLIENT_CLOSED_REQUEST: Final = 499
-"""Nobody reads it; the metrics tell it from failures (nginx's convention)."""
+UPLOAD_PATHS: Final = frozenset({TRANSCRIPTIONS_PATH, TRANSLATIONS_PATH})
+"""Where a body may be as large as audio is."""
 
-router = APIRouter()
-
-
-@router.post(TRANSCRIPTIONS_PATH)
-async def create_transcription(request: Request, services: Loaded) -> Response:
-    """Transcribe an upload in its own language."""
-    return await _answer(request, services, "transcribe")
+router = APIRouter(tags=["openai"])
 
 
-@router.post(TRANSLATIONS_PATH)
-async def create_translation(request: Request, services: Loaded) -> Response:
-    """Transcribe an upload into English."""
-    return await _answer(request, services, "translate")
+@router.post(
+    TRANSCRIPTIONS_PATH,
+    dependencies=_TRANSCRIBER,
+    responses=transcript_responses("transcribe"),
+    openapi_extra=form_body("transcribe"),
+)
+async def create_transcription(request: Request, services: Loaded, metered: Admitted) -> Response:
+    """Transcribe audio in its own language.
+
+    OpenAI's "Create transcription": its fields are obeyed or refused by name.
+    """
+    return await _answer(request, services, "transcribe", metered)
 
 
-@router.get(MODELS_PATH)
-def list_models(services: Loaded, state: State) -> JSONResponse:
-    """List the loaded model."""
+@router.post(
+    TRANSLATIONS_PATH,
+    dependencies=_TRANSCRIBER,
+    responses=transcript_responses("translate"),
+    openapi_extra=form_body("translate"),
+)
+async def create_translation(request: Request, services: Loaded, metered: Admitted) -> Response:
+    """Translate audio into English.
+
+    OpenAI's "Create translation".
+    """
+    return await _answer(request, services, "translate", metered)
+
+
+@router.get(MODELS_PATH, dependencies=[_VIEWER], response_model=ModelListBody)
+async def list_models(services: Loaded, state: State) -> JSONResponse:
+    """List the models that are loaded.
+
+    One process serves one model; `capabilities` says what it and its device can do.
+    """
     return JSONResponse({"object": "list", "data": [_model(services, state.started)]})
 
 
-@router.get(MODELS_PATH + "/{name:path}")
-def retrieve_model(name: str, services: Loaded, state: State) -> JSONResponse:
-    """Describe the loaded model."""
-    _check_model(name, services)
+@router.get(
+    MODELS_PATH + "/{name:path}",
+    dependencies=[_VIEWER],
+    response_model=ModelBody,
+    responses=may_raise(ModelNotFound),
+)
+async def retrieve_model(name: ModelName, services: Loaded, state: State) -> JSONResponse:
+    """Describe a model that is loaded."""
+    check_model(name, services)
     return JSONResponse(_model(services, state.started))
 
 
-async def _answer(request: Request, services: Services, task: Task) -> Response:
+async def _answer(request: Request, services: Services, task: Task, metered: Metering) -> Response:
     upload = await read_upload(request)
     with ExitStack() as stack:
         stack.callback(upload.file.close)
         form = parse_form(upload.fields, task)
-        _check_model(form.model, services)
-        headers: dict[str, str] = {DEVICE_HEADER: services.scheduler.capabilities.device}
+        check_model(form.model, services)
         if form.stream:
-            response = await _stream(upload, form, services, headers)
+            items = noted(request, services, services.transcriber.stream(upload.file, form.options, metered))
+            here = _stream(upload, form, items, device_header(services))
+            response = await here_or_elsewhere(request, upload, here)
             stack.pop_all()  # the answer reads on, and closes the file at its end
             return response
-        try:
-            work = services.transcriber.transcribe(upload.file, form.options)
-            transcript = await unless_client_leaves(request, work)
-        except ClientGone:
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
-        return _render(transcript, form, services, headers)
+        render = partial(_render, form=form, services=services)
+        return await answer_whole(request, services, upload, form.options, metered, render)
 
 
-def _render(transcript: Transcript, form: TranscriptionForm, services: Services, headers: dict[str, str]) -> Response:
-    match form.response_format:
-        case "text":
-            return PlainTextResponse(formats.render_text(transcript), headers=headers)
-        case "srt":
-            return PlainTextResponse(formats.render_srt(transcript), headers=headers)
-        case "vtt":
-            return Response(formats.render_vtt(transcript), media_type="text/vtt", headers=headers)
-        case "json":
-            body = formats.build_json(transcript, logprobs=form.options.logprobs)
-            return JSONResponse(body, headers=headers)
-        case "verbose_json":
-            language = services.model.tokenizer.language_name(transcript.language)
-            words = form.options.word_timestamps
-            body = formats.build_verbose_json(transcript, language, segments=form.segments, words=words)
-            return JSONResponse(body, headers=headers)
+def _render(transcript: Transcript, form: TranscriptionForm, services: Services) -> Response:
+    language = services.model.tokenizer.language_name(transcript.language)
+    return respond(formats.render(transcript, form.rendering, language))
 
 
-async def _stream(upload: Upload, form: TranscriptionForm, services: Services, headers: dict[str, str]) -> Response:
+async def _stream(
+    upload: Upload, form: TranscriptionForm, items: AsyncGenerator[Segment | Transcript, None], headers: dict[str, str]
+) -> Response:
     """Answer with server-sent events; what is wrong before the first one still gets its status."""
-    items = services.transcriber.stream(upload.file, form.options)
     try:
         first = await anext(items)
     except BaseException:
@@ -126,13 +145,6 @@ def _events(item: Segment | Transcript, form: TranscriptionForm, *, is_first: bo
 
 def _event(body: dict[str, Any]) -> str:
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
-
-
-def _check_model(name: str, services: Services) -> None:
-    if name not in {services.model_name, ALIAS}:
-        raise ModelNotFound(
-            f"The model {name[:128]!r} is not loaded here; ask for {services.model_name!r} or {ALIAS!r}.", param="model"
-        )
 
 
 def _model(services: Services, created: int) -> dict[str, Any]:

@@ -1,33 +1,24 @@
 """OpenAI's form fields as options: each is obeyed or refused by name, none is ignored. Pure.
 
-Fields: OpenAI's API reference, "Create transcription" and "Create translation"; ours are in `_OUR_FIELDS`.
+What each field takes stands in `form_fields`.
 """
 
 import json
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
 from whisper_inference.errors import InvalidRequest, UnsupportedField
-from whisper_inference.formats import FORMATS, TranscriptFormat
+from whisper_inference.formats import FORMATS, Rendering, TranscriptFormat
 from whisper_inference.models.languages import language_code
+from whisper_inference.routes.form_fields import FIELDS, names_for
 from whisper_inference.transcription import DEFAULT_TEMPERATURES, Task, TranscriptionOptions
 
 FormFields = Mapping[str, Sequence[str]]
 """Each field with all its values, files left out."""
 
-_SHARED_FIELDS: Final = frozenset({"model", "prompt", "response_format", "temperature"})
-_TRANSCRIPTION_FIELDS: Final = _SHARED_FIELDS | {
-    "language",
-    "languages[]",
-    "keywords[]",
-    "include[]",
-    "timestamp_granularities[]",
-    "stream",
-    "chunking_strategy",
-    "chunking_strategy[type]",
-}
-_OUR_FIELDS: Final = frozenset({"guard", "beam_size", "best_of", "condition_on_previous_text"})
 _SPEAKERS: Final = "This server does not tell speakers apart: leave the field out."
 _FIXED_VOICE_ACTIVITY: Final = "This server's voice activity detection is not adjustable: send chunking_strategy=auto."
 _UNSUPPORTED: Final[Mapping[str, str]] = {
@@ -37,7 +28,6 @@ _UNSUPPORTED: Final[Mapping[str, str]] = {
     "chunking_strategy[prefix_padding_ms]": _FIXED_VOICE_ACTIVITY,
     "chunking_strategy[silence_duration_ms]": _FIXED_VOICE_ACTIVITY,
 }
-_GRANULARITIES: Final = ("segment", "word")
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -52,6 +42,11 @@ class TranscriptionForm:
     segments: bool = True
     """List segments in `verbose_json`."""
 
+    @property
+    def rendering(self) -> Rendering:
+        """How the transcript is wanted."""
+        return Rendering(self.response_format, self.segments, self.options.word_timestamps, self.options.logprobs)
+
 
 def parse_form(fields: FormFields, task: Task) -> TranscriptionForm:
     """Understand the fields of a transcription or a translation.
@@ -61,11 +56,11 @@ def parse_form(fields: FormFields, task: Task) -> TranscriptionForm:
         UnsupportedField: A field of OpenAI's that cannot be obeyed here.
     """
     reader = _Reader(_with_brackets(fields))
-    reader.refuse_unknown((_TRANSCRIPTION_FIELDS if task == "transcribe" else _SHARED_FIELDS) | _OUR_FIELDS)
+    reader.refuse_unknown(names_for(task))
     response_format = _response_format(reader.text("response_format") or "json")
-    granularities = reader.many("timestamp_granularities[]", _GRANULARITIES)
+    granularities = reader.many("timestamp_granularities[]")
     stream = reader.flag("stream") or False
-    logprobs = bool(reader.many("include[]", ("logprobs",)))
+    logprobs = bool(reader.many("include[]"))
     _check_combination(response_format, stream=stream, logprobs=logprobs, granularities=bool(granularities))
     return TranscriptionForm(
         model=reader.required("model"),
@@ -73,7 +68,7 @@ def parse_form(fields: FormFields, task: Task) -> TranscriptionForm:
             task=task,
             language=_language(reader),
             prompt=_prompt(reader),
-            temperatures=_temperatures(reader.number("temperature", 0, 1)),
+            temperatures=_temperatures(reader.number("temperature")),
             beam_size=reader.count("beam_size"),
             best_of=reader.count("best_of"),
             word_timestamps="word" in granularities,
@@ -113,7 +108,8 @@ class _Reader:
             raise InvalidRequest(f"The field {name} is missing.", param=name)
         return value
 
-    def many(self, name: str, allowed: Sequence[str]) -> Sequence[str]:
+    def many(self, name: str) -> Sequence[str]:
+        allowed = FIELDS[name].choices
         for value in self._fields.get(name, ()):
             if value not in allowed:
                 raise InvalidRequest(
@@ -129,12 +125,13 @@ class _Reader:
             raise InvalidRequest(f"{name} takes true or false, not {value[:64]!r}.", param=name)
         return _BOOLEANS[value.lower()]
 
-    def number(self, name: str, least: float, most: float) -> float | None:
+    def number(self, name: str) -> float | None:
         value = self.text(name)
+        least, most = FIELDS[name].bounds or (-math.inf, math.inf)
         try:
             number = None if value is None else float(value)
         except ValueError:
-            number = float("nan")
+            number = math.nan
         if number is not None and not least <= number <= most:
             raise InvalidRequest(f"{name} takes a number from {least} to {most}.", param=name)
         return number
@@ -143,8 +140,9 @@ class _Reader:
         value = self.text(name)
         if value is None:
             return None
-        if not (value.isdecimal() and len(value) < len("1000") and int(value) > 0):
-            raise InvalidRequest(f"{name} takes a whole number from 1 to 999.", param=name)
+        least, most = FIELDS[name].bounds or (0, sys.maxsize)
+        if not (value.isdecimal() and len(value) <= len(str(most)) and least <= int(value) <= most):
+            raise InvalidRequest(f"{name} takes a whole number from {least} to {most}.", param=name)
         return int(value)
 
     def values(self, name: str) -> Sequence[str]:
@@ -156,7 +154,7 @@ def _with_brackets(fields: FormFields) -> FormFields:
     merged: dict[str, list[str]] = {}
     for name, values in fields.items():
         bracketed = f"{name}[]"
-        known = bracketed in _TRANSCRIPTION_FIELDS or bracketed in _UNSUPPORTED
+        known = bracketed in FIELDS or bracketed in _UNSUPPORTED
         merged.setdefault(bracketed if known else name, []).extend(values)
     return merged
 

@@ -4,8 +4,8 @@
 """
 
 from whisper_inference.scheduler.backlog import Admission
-from whisper_inference.scheduler.jobs import WindowWork
+from whisper_inference.scheduler.jobs import Lane, WindowWork
 from whisper_inference.scheduler.observer import SchedulerObserver
 from whisper_inference.scheduler.service import Scheduler, SchedulerSettings
 
-__all__ = ["Admission", "Scheduler", "SchedulerObserver", "SchedulerSettings", "WindowWork"]
+__all__ = ["Admission", "Lane", "Scheduler", "SchedulerObserver", "SchedulerSettings", "WindowWork"]

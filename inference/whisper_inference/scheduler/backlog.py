@@ -35,6 +35,11 @@ class Backlog:
         self._lock = threading.Lock()
 
     @property
+    def capacity(self) -> Seconds:
+        """Beyond so much audio, requests are refused."""
+        return self._capacity
+
+    @property
     def pending(self) -> Seconds:
         """Audio seconds admitted and not yet worked off."""
         return self._pending
@@ -54,7 +59,7 @@ class Backlog:
         self._closed = True
 
     def admit(self, audio_seconds: Seconds) -> "Admission":
-        """Give a request its place.
+        """Give a request its place, or a stream, which has no audio that could wait: 0 always has room.
 
         Raises:
             Overloaded: The backlog has no room for so much audio.
@@ -64,18 +69,28 @@ class Backlog:
             if self._closed:
                 raise ShuttingDown("The server is shutting down; send the request to another one.")
             self._require_room(audio_seconds)
+            if self._pending <= 0:
+                self._busy_before = self._busy_seconds()  # until now the engine was busy for streams alone
             self._pending += audio_seconds
             self._open += 1
         return Admission(self, audio_seconds)
 
-    def _require_room(self, more: Seconds) -> None:
+    def has_room(self, more: Seconds) -> bool:
+        """Say whether so much more would be admitted now."""
         # What finds nothing before it always has room: else a file longer than the capacity could never be heard.
-        excess = self._pending + more - self._capacity
-        if self._pending <= 0 or excess <= 0:
+        return more <= 0 or self._pending <= 0 or self._pending + more <= self._capacity
+
+    def has_spare_room(self, more: Seconds) -> bool:
+        """Say whether the backlog would still be at most half full with so much more, or is empty."""
+        return self._pending <= 0 or self._pending + more <= self._capacity / 2
+
+    def _require_room(self, more: Seconds) -> None:
+        if self.has_room(more):
             return
         self._refused()
-        seconds = retry_after_seconds(excess, self.real_time_factor)
-        raise Overloaded(f"The server is busy; try again in {seconds} s.", retry_after_seconds=seconds)
+        seconds = retry_after_seconds(self._pending + more - self._capacity, self.real_time_factor)
+        message = f"The server is busy; try again in {seconds} s."
+        raise Overloaded(message, retry_after_seconds=seconds, audio_seconds=more)
 
     def _change(self, held: Seconds, wanted: Seconds) -> None:
         with self._lock:

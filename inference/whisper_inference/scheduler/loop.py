@@ -13,9 +13,11 @@ from whisper_inference.decoding.requests import Align, Start, Step
 from whisper_inference.engines.base import Engine, RowId
 from whisper_inference.errors import EngineFailed
 from whisper_inference.scheduler.health import EngineHealth
-from whisper_inference.scheduler.jobs import Job, WaitingJobs
+from whisper_inference.scheduler.jobs import Job
 from whisper_inference.scheduler.observer import SchedulerObserver
 from whisper_inference.scheduler.rows import plan_rows
+from whisper_inference.scheduler.spending import Spending
+from whisper_inference.scheduler.waiting import WaitingJobs
 from whisper_inference.timing import Clock
 from whisper_inference.transcription import Seconds
 
@@ -51,11 +53,22 @@ class EngineLoop:
         self.health = EngineHealth(clock(), patience)
         self.busy_seconds: Seconds = 0.0
         """Time spent in turns since the beginning."""
+        self.spending = Spending()
 
     @property
     def has_work(self) -> bool:
         """Another turn is worth it."""
         return bool(self._active) or len(self._waiting) > 0
+
+    @property
+    def slots_in_use(self) -> int:
+        """Rows that are taken."""
+        return self._reserved_rows
+
+    @property
+    def waiting_windows(self) -> int:
+        """Windows that wait for rows."""
+        return len(self._waiting)
 
     def add(self, job: Job) -> None:
         """Let a job wait for its rows."""
@@ -102,12 +115,15 @@ class EngineLoop:
         self._observer.queue_waited(self._clock() - job.arrived)
         self._active.append(job)
         self._reserve(job.work.rows)
+        began = self._clock()
         try:
             job.window = self._engine.encode(job.work.log_mel)
         except Exception as problem:  # noqa: BLE001 - whatever a device raises ends this job and no other
             self._fail_engine([job], problem)
             return
-        self.health.progressed(self._clock())
+        now = self._clock()
+        self.spending.spend(job, now - began)
+        self.health.progressed(now)
         self._advance(job, None)
         self._settle(job)
 
@@ -140,6 +156,7 @@ class EngineLoop:
             job.request = next(decoding) if answer is None else decoding.send(answer)
         except StopIteration as done:
             self.health.window_done()
+            self.spending.window_done(job)
             job.end = partial(job.succeed, done.value)
         except Exception as problem:  # noqa: BLE001 - the rules' own failure is this job's result
             job.end = partial(job.fail, problem)
@@ -147,12 +164,15 @@ class EngineLoop:
     def _settle(self, job: Job) -> None:
         """Answer what concerns this job alone, until it waits for a step or has ended."""
         while job.end is None and isinstance(job.request, Start | Align):
+            began = self._clock()
             try:
                 answer = self._answer(job, job.request)
             except Exception as problem:  # noqa: BLE001 - whatever a device raises ends this job and no other
                 self._fail_engine([job], problem)
                 return
-            self.health.progressed(self._clock())
+            now = self._clock()
+            self.spending.spend(job, now - began)
+            self.health.progressed(now)
             self._advance(job, answer)
         if job.end is not None:
             self._leave(job)
@@ -183,6 +203,8 @@ class EngineLoop:
             return
         now = self._clock()
         self.health.progressed(now)
+        for share in shares:
+            self.spending.spend(share.job, (now - began) * (share.end - share.first) / len(rows))
         self._observer.batch_stepped(len(rows), now - began)
         self._observer.tokens_decoded(len(rows))
         # First everyone reads, then anyone may ask the engine again: its next answer may overwrite this one.

@@ -12,7 +12,7 @@ from whisper_inference.decoding.requests import ResultT
 from whisper_inference.engines.base import Capabilities, Engine
 from whisper_inference.errors import EngineFailed, InvalidRequest, ShuttingDown
 from whisper_inference.scheduler.backlog import Admission, Backlog
-from whisper_inference.scheduler.jobs import Job, WindowWork
+from whisper_inference.scheduler.jobs import Job, Lane, WindowWork
 from whisper_inference.scheduler.loop import EngineLoop
 from whisper_inference.scheduler.observer import SchedulerObserver
 from whisper_inference.timing import Clock
@@ -77,9 +77,34 @@ class Scheduler:
         return self._backlog.pending
 
     @property
+    def max_backlog(self) -> Seconds:
+        """Beyond so much of it, requests are refused."""
+        return self._backlog.capacity
+
+    @property
+    def slots_in_use(self) -> int:
+        """Rows of the decoder batch that are taken."""
+        return self._loop.slots_in_use
+
+    @property
+    def waiting_windows(self) -> int:
+        """Windows that wait for rows."""
+        return len(self._arrived) + self._loop.waiting_windows
+
+    @property
     def real_time_factor(self) -> float:
         """Engine seconds per audio second, all requests together, measured over the last minutes of audio."""
         return self._backlog.real_time_factor
+
+    @property
+    def spent_on_streams(self) -> Seconds:
+        """Engine seconds that streams took since the start."""
+        return self._loop.spending.on(Lane.STREAMS)
+
+    @property
+    def cheapest_window(self) -> Seconds | None:
+        """Engine seconds of the window that took the least; `None` before the first."""
+        return self._loop.spending.cheapest_window
 
     @property
     def last_progress(self) -> Seconds:
@@ -102,6 +127,14 @@ class Scheduler:
             ShuttingDown: The server drains.
         """
         return self._backlog.admit(audio_seconds)
+
+    def has_room(self, audio_seconds: Seconds) -> bool:
+        """Say whether so much would be admitted now."""
+        return self._backlog.has_room(audio_seconds)
+
+    def has_spare_room(self, audio_seconds: Seconds) -> bool:
+        """Say whether the backlog would still be at most half full with so much more, or is empty."""
+        return self._backlog.has_spare_room(audio_seconds)
 
     async def decode(self, work: WindowWork[ResultT]) -> ResultT:
         """Decode one window; cancelling the caller frees its rows before the next step.

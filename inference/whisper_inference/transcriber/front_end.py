@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias
 
+from whisper_inference.arrays import FloatArray
 from whisper_inference.decoding.long_form import SpokenAudio
 from whisper_inference.transcription import Seconds
 
-Source: TypeAlias = bytes | BinaryIO
-"""An upload: its bytes, or a stream to read them from."""
+Source: TypeAlias = bytes | BinaryIO | FloatArray
+"""An upload: its bytes, or a stream to read them from; or samples, where somebody has decoded it already."""
 
 
 Span: TypeAlias = tuple[Seconds, Seconds]

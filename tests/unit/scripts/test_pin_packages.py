@@ -32,7 +32,8 @@ def installed_closure(requirement: Requirement, seen: set[tuple[str, str]]) -> I
 
 def test_pins_are_sorted_names_and_versions_without_the_project() -> None:
     entries = [entry("whisper-operator", "0.1.0", dir_info={}), entry("PyYAML", "6.0"), entry("ast_serialize", "1.2")]
-    assert render_constraints(entries) == f"{HEADER}ast-serialize==1.2\npyyaml==6.0\n"
+    entries.append(entry("boolean.py", "5.0"))
+    assert render_constraints(entries) == f"{HEADER}ast-serialize==1.2\nboolean-py==5.0\npyyaml==6.0\n"
 
 
 def test_every_package_is_pinned_at_the_version_that_is_tested() -> None:

@@ -4,14 +4,16 @@ import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import openvino as ov
 
 from whisper_inference.engines.base import Device
+from whisper_inference.models.cache_contents import COMPILED_FOLDER
 
 logger = logging.getLogger(__name__)
 
-_PLUGINS: dict[Device, str] = {"npu": "NPU", "gpu": "GPU", "cpu": "CPU"}
+_PLUGINS: Final[dict[Device, str]] = {"npu": "NPU", "gpu": "GPU", "cpu": "CPU"}
 
 
 def plugin_of(device: Device, npu_plugin: str | None) -> str:
@@ -58,4 +60,4 @@ def cache_folder(root: Path, fingerprint: str, precision: str, core: ov.Core, pl
     driver = "-".join(sorted({str(version.build_number) for version in versions.values()}))
     device = str(core.get_property(plugin, "FULL_DEVICE_NAME"))
     parts = (fingerprint[:32], precision, f"{ov.get_version()}-{driver}", f"{plugin}-{device}")
-    return root.joinpath("openvino", *(re.sub(r"[^A-Za-z0-9._-]+", "_", part) for part in parts))
+    return root.joinpath(COMPILED_FOLDER, *(re.sub(r"[^A-Za-z0-9._-]+", "_", part) for part in parts))

@@ -42,6 +42,7 @@ class OpenVinoEngine:
         order = sorted(range(len(checkpoint.alignment_heads)), key=checkpoint.alignment_heads.__getitem__)
         self._head_order = np.argsort(order)
         self._compute = graphs.compute
+        self._in_use = graphs.in_use
         self._encoder = graphs.encoder
         self._decoder = graphs.decoder
         dtype: np.dtype[Any] = cache_dtype(graphs.compute)
@@ -139,6 +140,7 @@ class OpenVinoEngine:
     def close(self) -> None:
         """Free the device: OpenVINO does when the last reference goes."""
         del self._encoder, self._decoder, self._heard, self._past
+        self._in_use.close()
 
     def _warm_up(self) -> None:
         """Run each graph once: what cannot run must fail while another device can still be chosen."""

@@ -23,6 +23,7 @@ from whisper_inference.engines.openvino.precision import (
 )
 from whisper_inference.errors import DeviceUnavailable
 from whisper_inference.models.checkpoint import Checkpoint, WeightArray
+from whisper_inference.models.use import InUse
 
 PIECE_TOKENS: Final = 16
 """Tokens of a prompt that the NPU takes at once: longer pieces pad more, shorter ones are more calls."""
@@ -54,6 +55,8 @@ class LoadedGraphs:
     compute: ov.Type
     """The type of the caches."""
     capabilities: Capabilities
+    in_use: InUse
+    """Where they may be mapped from."""
 
 
 def load_graphs(checkpoint: Checkpoint, settings: OpenVinoSettings) -> LoadedGraphs:
@@ -84,7 +87,10 @@ def load_graphs(checkpoint: Checkpoint, settings: OpenVinoSettings) -> LoadedGra
         max_rows=settings.max_rows,
         word_timestamps=bool(checkpoint.alignment_heads),
     )
-    return LoadedGraphs(encoder.create_infer_request(), decoder, compiler.compute, capabilities)
+    in_use = InUse()
+    if cache is not None:
+        in_use.hold(cache)
+    return LoadedGraphs(encoder.create_infer_request(), decoder, compiler.compute, capabilities, in_use)
 
 
 def _require(core: ov.Core, plugin: str, device: Device) -> None:

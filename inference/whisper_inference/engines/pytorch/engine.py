@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from whisper_inference.errors import DeviceUnavailable, EngineFailed
 from whisper_inference.models.checkpoint import Checkpoint
 from whisper_inference.models.dimensions import ModelDimensions
 
-_NAMES: dict[torch.dtype, Precision] = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
+_NAMES: Final[dict[torch.dtype, Precision]] = {torch.float32: "f32", torch.bfloat16: "bf16", torch.float16: "f16"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Which number format torch computes in."""
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import torch
 
@@ -9,7 +9,7 @@ from whisper_inference.errors import UnsupportedPrecision
 
 PrecisionChoice: TypeAlias = Literal["auto", "f32", "bf16", "f16", "int8"]
 
-_DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+_DTYPES: Final = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 
 
 def choose_dtype(choice: PrecisionChoice, device: torch.device) -> torch.dtype:

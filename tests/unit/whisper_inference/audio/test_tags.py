@@ -40,6 +40,15 @@ def test_however_it_is_read_only_the_first_letters_of_tags_are_missing(sizes: li
     assert untagged.read(3) == read[2:5]
 
 
+def test_a_file_that_somebody_closes_while_it_is_decoded_has_ended() -> None:
+    file = io.BytesIO(bytes(100))
+    untagged = UntaggedFile(file, 0, (), lambda: None)
+    assert untagged.read(10) == bytes(10)
+    file.close()
+    assert untagged.read(10) == b""
+    assert untagged.seek(0) == -1
+
+
 def test_a_tag_before_any_format_is_passed_over() -> None:
     for name in ("mp3", "aac", "flac", "wav"):
         plain = encode(tone(0.5), BY_NAME[name])

@@ -1,17 +1,24 @@
 """The commands: what they print, refuse and leave to others."""
 
+import io
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from argon2 import PasswordHasher
 
 from whisper_contract.runtime import RuntimeConfig
 from whisper_inference.cli import options
 from whisper_inference.cli.program import main
+from whisper_inference.quotas.quota import Quota
+from whisper_inference.security.accounts import parse_accounts
+from whisper_inference.security.credentials import Credentials
+from whisper_inference.security.roles import Role
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +43,9 @@ def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == "whisper-inference 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", [(), ("serve",), ("transcribe",), ("fetch-model",)])
-def test_every_command_explains_itself(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(*command, "--help") == 0
+@pytest.mark.parametrize("command", ["", "serve", "transcribe", "fetch-model", "new-api-key", "hash-password"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*command.split(), "--help") == 0
     assert "Usage: whisper-inference" in capsys.readouterr().out
 
 
@@ -51,6 +58,43 @@ def test_help_loads_no_engine_and_no_server() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ended.stderr == ""
+
+
+def test_roles_are_those_of_the_server() -> None:
+    assert get_args(options.RoleName) == tuple(Role)
+
+
+def test_a_new_key_s_entry_can_be_appended_and_the_key_itself_is_shown_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("new-api-key", "newsroom", "--role", "viewer", "--days", "30") == 0
+    said = capsys.readouterr()
+    key = next(word for word in said.err.split() if word.startswith("wsk_"))
+    accounts = parse_accounts(f"keys:\n{said.out}", "accounts.yaml")
+    assert Credentials(None, accounts, {}, None).check_key(key, datetime.now(UTC)).role is Role.VIEWER
+    assert key.rpartition("_")[2] not in said.out
+    assert run("new-api-key", "no name") == 2
+    assert "is no name for a key" in capsys.readouterr().err
+
+
+def test_a_new_key_has_the_quotas_that_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("--audio-seconds-per-day", "3600", "--concurrent-requests", "4", "--concurrent-streams", "9")
+    assert run("new-api-key", "newsroom", *asked) == 0
+    (key,) = parse_accounts(f"keys:\n{capsys.readouterr().out}", "accounts.yaml").keys
+    assert key.quotas == Quota(audio_seconds_per_day=3600, concurrent_requests=4, concurrent_streams=9)
+    assert run("new-api-key", "newsroom") == 0
+    assert "quotas" not in capsys.readouterr().out
+
+
+def test_a_password_is_read_and_its_hash_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a long password\nand more\n"))
+    assert run("hash-password") == 0
+    hashed = capsys.readouterr().out.strip()
+    assert PasswordHasher().verify(hashed, "a long password")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    assert run("hash-password") == 2
 
 
 @pytest.mark.parametrize("name", ["device", "engine", "precision"])

@@ -5,6 +5,7 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,3 +117,9 @@ def test_a_decoding_that_is_closed_early_asks_for_nothing_more(answers: int) -> 
         request = decoding.send(np.stack([script(0, (number, row)) for row in range(rows)]))
     decoding.close()
     assert next(decoding, None) is None
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 5e-324])
+def test_a_temperature_of_almost_nothing_draws_the_likeliest(temperature: float) -> None:
+    logits = np.array([[-np.inf, 1.0, 3.0, 2.0], [5.0, -1e9, 0.0, 4.0]], dtype=np.float32)
+    assert sampled_tokens(temperature, np.random.default_rng(0))(logits).tolist() == [2, 0]

@@ -172,7 +172,7 @@ def test_a_gated_repository_says_what_to_do(hub: Hub, repository: HubRepository,
 def test_a_token_opens_a_private_repository(
     hub: Hub, server: HubServer, repository: HubRepository, tmp_path: Path
 ) -> None:
-    repository.token = "hf_secret"  # noqa: S105 (no real one)
+    repository.token = "hf_secret"
     allowed = Hub(hub.endpoint, "hf_secret")
     assert fetch_model(NAME, cache_dir=tmp_path, hub=allowed).is_dir()
     assert {asked.authorization for asked in server.asked if "/resolve/" in asked.path} == {"Bearer hf_secret"}
@@ -221,7 +221,7 @@ def test_processes_that_share_a_cache_download_once(hub: Hub, server: HubServer,
 
 
 def test_the_environment_names_hub_and_token(server: HubServer, repository: HubRepository, tmp_path: Path) -> None:
-    repository.token = "hf_secret"  # noqa: S105 (no real one)
+    repository.token = "hf_secret"
     program = "import sys; from whisper_inference.models.fetch import resolve_model; print(resolve_model(sys.argv[1]))"
     environment = os.environ | {
         "HF_ENDPOINT": server.endpoint,

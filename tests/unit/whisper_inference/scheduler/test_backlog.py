@@ -103,3 +103,16 @@ def test_each_refusal_is_told_at_the_door_and_when_a_place_grows() -> None:
     with pytest.raises(Overloaded):
         admission.resize(31.0)
     assert refusals == ["full", "full"]
+
+
+def test_streams_have_room_whatever_waits_and_their_time_is_not_that_of_files() -> None:
+    busy = FakeClock(0.0)
+    backlog = Backlog(60.0, busy)
+    with backlog.admit(0.0):
+        busy.advance(1000.0)
+        file = backlog.admit(60.0)
+        with backlog.admit(0.0):
+            assert backlog.open_admissions == 3
+        busy.advance(3.0)
+        file.advance(30.0)
+        assert backlog.real_time_factor == pytest.approx(0.1)

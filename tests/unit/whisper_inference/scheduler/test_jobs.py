@@ -3,7 +3,8 @@
 import numpy as np
 
 from tests.support.decodings import greedy
-from whisper_inference.scheduler.jobs import Job, WaitingJobs, WindowWork
+from whisper_inference.scheduler.jobs import Job, WindowWork
+from whisper_inference.scheduler.waiting import WaitingJobs
 
 WINDOW = np.zeros((2, 3000), dtype=np.float32)
 

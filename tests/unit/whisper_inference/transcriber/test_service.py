@@ -12,7 +12,7 @@ from tests.support.gate import Gate
 from tests.support.observer import RecordingObserver
 from tests.support.scripted_engine import ScriptedEngine
 from tests.support.speech import Line, sound, speaking_engine, speaking_model
-from whisper_inference.errors import Overloaded, ShuttingDown, UnreadableAudio, UnsupportedField
+from whisper_inference.errors import EngineFailed, Overloaded, ShuttingDown, UnreadableAudio, UnsupportedField
 from whisper_inference.scheduler import Scheduler, SchedulerSettings
 from whisper_inference.transcriber import PreparedAudio, Source, Span, Transcriber
 from whisper_inference.transcription import Dropped, DropReason, Segment, Transcript, TranscriptionOptions
@@ -166,6 +166,39 @@ def test_streamed_segments_are_those_of_the_transcript() -> None:
         assert "".join(item.text for item in segments if isinstance(item, Segment)).strip() == transcript.text
 
     asyncio.run(test())
+
+
+def test_the_audio_is_counted_once_it_is_known_and_until_its_transcript_is_done_or_has_failed() -> None:
+    seen: list[float | type[BaseException] | None] = []
+
+    @asynccontextmanager
+    async def metered(seconds: float) -> AsyncIterator[None]:
+        seen.append(seconds)
+        try:
+            yield
+        except BaseException as problem:
+            seen.append(type(problem))
+            raise
+        seen.append(None)
+
+    def fail(_: str) -> None:
+        raise RuntimeError("the engine broke")
+
+    async def test() -> None:
+        async with Service().running() as (transcriber, _):
+            with pytest.raises(UnreadableAudio):
+                await transcriber.transcribe(b"no audio", TranscriptionOptions(), metered)
+            await transcriber.transcribe(b"65", TranscriptionOptions(), metered)
+            async with aclosing(transcriber.stream(b"66", TranscriptionOptions(), metered)) as items:
+                await anext(items)
+        broken = Service()
+        broken.engine.before = fail
+        async with broken.running() as (transcriber, _):
+            with pytest.raises(EngineFailed):
+                await transcriber.transcribe(b"67", TranscriptionOptions(), metered)
+
+    asyncio.run(test())
+    assert seen == [65.0, None, 66.0, GeneratorExit, 67.0, EngineFailed]
 
 
 def test_a_segment_is_streamed_before_the_next_window_is_decoded() -> None:

@@ -1,0 +1,1 @@
+"""Live speech: text that grows while somebody speaks, and never takes back what it called stable."""

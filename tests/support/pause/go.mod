@@ -1,0 +1,3 @@
+module example.invalid/whisper-operator/pause
+
+go 1.25.0
