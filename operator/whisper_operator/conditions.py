@@ -16,6 +16,8 @@ from whisper_operator.plan import Plan, PlannedPool
 
 ACCEPTED: Final = "Accepted"
 CREDENTIALS_READY: Final = "CredentialsReady"
+REDIS_READY: Final = "RedisReady"
+TLS_READY: Final = "TlsReady"
 MODEL_READY: Final = "ModelReady"
 AVAILABLE: Final = "Available"
 PROGRESSING: Final = "Progressing"
@@ -47,6 +49,8 @@ def assess(owner: WhisperDeployment, observed: Observed, plan: Plan, now: dateti
     findings = (
         _accepted(observed),
         _credentials(observed),
+        _redis(owner, observed),
+        _tls(owner, observed),
         _model(observed, plan),
         _available(observed, plan),
         _progressing(observed, plan),
@@ -63,8 +67,8 @@ def assess(owner: WhisperDeployment, observed: Observed, plan: Plan, now: dateti
         conditions=_dated(findings, owner, now),
         pools=pools,
         pools_summary=", ".join(f"{pool.name} {pool.ready}/{pool.desired}" for pool in pools),
-        capacity=_sum(pool.slots for pool in pools),
-        usage=_sum(pool.slots_in_use for pool in pools),
+        capacity=_sum(pool.stream_slots for pool in pools),
+        usage=_sum(pool.streams for pool in pools),
         replicas=pools[0].ready,
         selector=label_selector(pool_selector(owner.metadata.name, first)),
         url=service_url(owner),
@@ -101,7 +105,25 @@ def _credentials(observed: Observed) -> _Finding:
     return _Finding(CREDENTIALS_READY, "True", "KeysFound", "The Secret has the server's keys.")
 
 
-_OF_THE_MODEL: Final = {"ModelFetchFailed", "OutOfMemory", "CrashLooping"}
+def _redis(owner: WhisperDeployment, observed: Observed) -> _Finding:
+    if observed.redis is not None:
+        return _Finding(REDIS_READY, "False", observed.redis.reason, observed.redis.message)
+    if owner.spec.redis is None:
+        return _Finding(REDIS_READY, "True", "NotAsked", "Each pod keeps its own sessions.")
+    if owner.spec.redis.managed is None:
+        return _Finding(REDIS_READY, "True", "AddressFound", "The Secret has the address; the pods say if it answers.")
+    return _Finding(REDIS_READY, "True", "Answers", "Redis answers.")
+
+
+def _tls(owner: WhisperDeployment, observed: Observed) -> _Finding:
+    if observed.tls is not None:
+        return _Finding(TLS_READY, "False", observed.tls.reason, observed.tls.message)
+    if owner.spec.tls is None:
+        return _Finding(TLS_READY, "True", "NotAsked", "The server speaks plain HTTP inside the cluster.")
+    return _Finding(TLS_READY, "True", "CertificateFound", "The Secret has a certificate and its key.")
+
+
+_OF_THE_MODEL: Final = {"ModelFetchFailed", "OutOfMemory", "CrashLooping", "StartTooSlow"}
 """What keeps a model from being loaded, rather than a pod from running."""
 
 
@@ -171,7 +193,7 @@ def _found(planned: PlannedPool, observed: Observed) -> ObservedPool:
 
 
 def _trouble(planned: PlannedPool, observed: Observed) -> Trouble:
-    return observed.credentials or _found(planned, observed).trouble or _STARTING
+    return observed.credentials or observed.tls or _found(planned, observed).trouble or _STARTING
 
 
 def _sentence(planned: PlannedPool, observed: Observed) -> str:
@@ -185,19 +207,37 @@ def _sum(figures: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _stepped(found: ObservedPool, before: PoolStatus | None) -> tuple[int | None, int | None]:
-    """Return slots and those in use: in steps, or the status would be written each time somebody speaks."""
+_FIGURES: Final = ("slots", "slots_in_use", "stream_slots", "streams")
+
+
+def _figures(found: ObservedPool, before: PoolStatus | None) -> dict[str, int | None]:
+    """Return how busy a pool is, in steps: or the status would be written each time somebody speaks."""
     if not found.ready:
-        return None, None
-    if found.slots is None:
-        return (None, None) if before is None else (before.slots, before.slots_in_use)
-    step = max(1, found.slots.total // 8)
-    return found.slots.total, -(-found.slots.in_use // step) * step
+        return {}
+    if found.busy is None:
+        return {} if before is None else before.model_dump(include=set(_FIGURES))
+    rows, streams = found.busy
+    could_be = _steady(streams.total, None if before is None else before.stream_slots)
+    return {
+        "slots": rows.total,
+        "slots_in_use": _in_steps(rows.in_use, rows.total),
+        "stream_slots": could_be,
+        "streams": _in_steps(streams.in_use, could_be),
+    }
+
+
+def _in_steps(in_use: int, total: int) -> int:
+    step = max(1, total // 8)
+    return -(-in_use // step) * step
+
+
+def _steady(measured: int, before: int | None) -> int:
+    """Return what was measured where that is more than an eighth away from what was said last."""
+    return before if before is not None and abs(measured - before) <= before // 8 else measured
 
 
 def _pool_status(planned: PlannedPool, found: ObservedPool, before: PoolStatus | None) -> PoolStatus:
     trouble = found.trouble if planned.replicas else None
-    slots, in_use = _stepped(found, before)
     return PoolStatus(
         name=planned.pool.name,
         device=planned.pool.device,
@@ -206,8 +246,7 @@ def _pool_status(planned: PlannedPool, found: ObservedPool, before: PoolStatus |
         serving=planned.serving,
         since=planned.since,
         stands_in_for=planned.stands_in_for,
-        slots=slots,
-        slots_in_use=in_use,
+        **_figures(found, before),
         reason=trouble.reason if trouble else None,
         message=trouble.message[:1024] if trouble else None,
     )

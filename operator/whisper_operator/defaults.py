@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from whisper_operator.api.network import Destination
 from whisper_operator.devices import EngineName
+
+REDIS_IMAGE: Final = "valkey/valkey:8.1-alpine"
+"""Free, small, and has `redis-server` and `redis-cli`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,12 @@ class Defaults:
     """Variables of every pod."""
     ca_config_map: str | None = None
     """A ConfigMap in the namespace of the resource, whose `ca.crt` the pods trust."""
+    redis_image: str = REDIS_IMAGE
+    """Of a managed Redis."""
+    image_pull_secrets: tuple[str, ...] = ()
+    """Logins for registries, in the namespace of the resource."""
+    pod_egress: tuple[Destination, ...] = ()
+    """What every server may reach, for example a proxy."""
     own_namespace: str | None = None
     """Where the operator itself runs, if it runs in the cluster."""
 

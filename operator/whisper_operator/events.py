@@ -5,9 +5,11 @@ from typing import Final, Literal, NamedTuple
 
 from whisper_operator.api.status import Condition, WhisperDeploymentStatus
 
-_GOOD: Final = {
+GOOD: Final = {
     "Accepted": "True",
     "CredentialsReady": "True",
+    "RedisReady": "True",
+    "TlsReady": "True",
     "Available": "True",
     "FallbackActive": "False",
     "AutoscalingReady": "True",
@@ -27,7 +29,7 @@ def changes(before: WhisperDeploymentStatus, after: WhisperDeploymentStatus) -> 
     """Yield what changed and matters: a condition that turned, or that is bad for another reason."""
     known = {condition.type: condition for condition in before.conditions}
     for condition in after.conditions:
-        good = _GOOD.get(condition.type)
+        good = GOOD.get(condition.type)
         if good is not None and _turned(known.get(condition.type), condition, good):
             yield Event("Normal" if condition.status == good else "Warning", condition.reason, condition.message)
 

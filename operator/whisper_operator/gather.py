@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from whisper_operator.api.resource import WhisperDeployment
-from whisper_operator.children.credentials import credentials_name
 from whisper_operator.children.names import Manifest, owner_labels, pool_name, serving_selector
+from whisper_operator.children.redis import redis_name
+from whisper_operator.children.secrets import secret_names
 from whisper_operator.cluster import Cluster
-from whisper_operator.kinds import AUTOSCALER, CHILDREN, DEPLOYMENT, POD, SCALED_OBJECT, SECRET, Kind
+from whisper_operator.kinds import AUTOSCALER, CHILDREN, DEPLOYMENT, POD, SCALED_OBJECT, SECRET, STATEFUL_SET, Kind
 from whisper_operator.watched import Watched
 
 
@@ -21,8 +22,8 @@ class Gathered:
     """The owner's own objects, by kind and name."""
     pods: Sequence[Manifest]
     """The pods of all pools."""
-    secret: Manifest | None
-    """The Secret with the keys, whoever made it."""
+    secrets: Mapping[str, Manifest]
+    """Those that the resource uses and that are there, by name, whoever made them."""
     asked: bool
     """The cluster was asked, and not only the watches: as at each resync."""
 
@@ -39,6 +40,10 @@ class Gathered:
         name = pool_name(owner.metadata.name, pool)
         return self.child(AUTOSCALER, name) or self.child(SCALED_OBJECT, name)
 
+    def redis(self, owner: WhisperDeployment) -> Manifest | None:
+        """Find the StatefulSet of a managed Redis."""
+        return self.child(STATEFUL_SET, redis_name(owner))
+
 
 async def gather(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -> Gathered:
     """Read the owner's children, its pods and its keys; what the watches know is not asked for."""
@@ -47,13 +52,29 @@ async def gather(cluster: Cluster, watched: Watched, owner: WhisperDeployment) -
     pods = [each for each in found if each["kind"] == POD.name]
     owned = [each for each in found if each["kind"] != POD.name and is_owned(each, owner)]
     children = {(each["kind"], each["metadata"]["name"]): each for each in owned}
-    secret = children.get((SECRET.name, credentials_name(owner)))
-    if secret is None:
-        secret = await cluster.get(SECRET, owner.metadata.namespace, credentials_name(owner))
-    return Gathered(children, pods, secret, asked=known is None)
+    secrets = {name: await _secret(cluster, owner, children, name) for name in secret_names(owner)}
+    there = {name: secret for name, secret in secrets.items() if secret is not None}
+    return Gathered(children, pods, there, asked=known is None)
+
+
+def _may_have_left_secrets(owner: WhisperDeployment) -> bool:
+    """Say whether a change of the spec may have left Secrets that are not wanted any more; the watches know none.
+
+    What an operator that died in between has left is found at the next resync.
+    """
+    return 0 < owner.status.observed_generation < owner.metadata.generation
+
+
+async def _secret(
+    cluster: Cluster, owner: WhisperDeployment, children: Mapping[tuple[str, str], Manifest], name: str
+) -> Manifest | None:
+    own = children.get((SECRET.name, name))
+    return own or await cluster.get(SECRET, owner.metadata.namespace, name)
 
 
 async def _objects(cluster: Cluster, known: list[Manifest] | None, owner: WhisperDeployment) -> list[Manifest]:
+    if known is not None and not _may_have_left_secrets(owner):
+        return known
     namespace, name = owner.metadata.namespace, owner.metadata.name
     # The watches know no Secrets.
     asked = [(kind, owner_labels(name)) for kind in (CHILDREN if known is None else (SECRET,))]

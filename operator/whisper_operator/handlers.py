@@ -4,12 +4,12 @@ All are `on.event` handlers. kopf's create, update and resume keep their progres
 its timers and daemons add finalizers; a pass that looks at everything needs neither.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import kopf
 
-from whisper_operator.children.names import INSTANCE_LABEL, MANAGED_LABEL
+from whisper_operator.children.names import INSTANCE_LABEL, MANAGED_LABEL, Manifest
 from whisper_operator.kinds import CHILDREN, OWNER, POD, SECRET, Kind
 from whisper_operator.reconcile import OwnerKey
 from whisper_operator.watched import Key, pack
@@ -18,7 +18,7 @@ from whisper_operator.watched import Key, pack
 def make_registry(
     trigger: Callable[[OwnerKey], None],
     watched: Callable[[kopf.Index[Key, bytes]], None],
-    hear: Callable[[OwnerKey, str], None],
+    hear: Sequence[Callable[[OwnerKey, Manifest | None], None]],
 ) -> kopf.OperatorRegistry:
     """Watch the resources, their children and their pods.
 
@@ -26,7 +26,7 @@ def make_registry(
         trigger: Called for the resource to which a change belongs.
         watched: Called, whenever something changes, with the children and pods by resource. kopf calls no handler
             before this index holds everything that was there when the watches began.
-        hear: Called with each version of a resource that its watch tells of.
+        hear: Called with each resource that its watch tells of; with `None` when it is gone.
     """
     registry = kopf.OperatorRegistry()
 
@@ -36,7 +36,9 @@ def make_registry(
     async def owner_changed(*, namespace: str | None, name: str, **context: Any) -> None:  # noqa: ANN401 - as above
         key = OwnerKey(namespace or "", name)
         watched(context["objects"])
-        hear(key, context["meta"]["resourceVersion"])
+        owner = None if context["type"] == "DELETED" else dict(context["body"])
+        for listener in hear:
+            listener(key, owner)
         trigger(key)
 
     async def child_changed(*, namespace: str | None, labels: Mapping[str, str], **_: object) -> None:

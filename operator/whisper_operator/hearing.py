@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from whisper_operator.children.names import Manifest
 from whisper_operator.watched import Key
 
 _PATIENCE: Final = timedelta(minutes=2)
@@ -23,9 +24,11 @@ class Hearing:
         self._unheard: dict[Key, tuple[str, datetime]] = {}
         """Versions that lists had and the watch did not tell of, and when they were first listed."""
 
-    def hear(self, key: Key, version: str) -> None:
-        """Take in a version that the watch told of."""
-        self._heard[key] = version
+    def hear(self, key: Key, owner: Manifest | None) -> None:
+        """Take in what the watch told of a resource; `None` if it is gone."""
+        self._heard.pop(key, None)
+        if owner is not None:
+            self._heard[key] = owner["metadata"]["resourceVersion"]
 
     def listed(self, versions: Mapping[Key, str]) -> None:
         """Take in what a list says of all resources.

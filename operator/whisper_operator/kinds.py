@@ -32,12 +32,18 @@ EVENT: Final = Kind("v1", "Event", "events")
 SECRET: Final = Kind("v1", "Secret", "secrets")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
 
+SERVICE: Final = Kind("v1", "Service", "services")
+STATEFUL_SET: Final = Kind("apps/v1", "StatefulSet", "statefulsets")
+
 AUTOSCALER: Final = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 SCALED_OBJECT: Final = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")
 
+INGRESS: Final = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+HTTP_ROUTE: Final = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+
 OPTIONAL: Final = (
     SCALED_OBJECT,
-    Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+    HTTP_ROUTE,
     Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
     Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
 )
@@ -45,14 +51,15 @@ OPTIONAL: Final = (
 
 CHILDREN: Final = (
     DEPLOYMENT,
+    STATEFUL_SET,
     SECRET,
-    Kind("v1", "Service", "services"),
+    SERVICE,
     Kind("v1", "ServiceAccount", "serviceaccounts"),
     Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     AUTOSCALER,
-    Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
+    INGRESS,
     Kind("v1", "ConfigMap", "configmaps"),
     *OPTIONAL,
 )

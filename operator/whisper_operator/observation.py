@@ -14,10 +14,19 @@ class Trouble:
 
 
 class Slots(NamedTuple):
-    """Rows of decoder batches, of one pod or of several."""
+    """Places of one pod or of several: how many are taken, and how many there are."""
 
     in_use: int
     total: int
+
+
+class Busy(NamedTuple):
+    """How busy pods are."""
+
+    rows: Slots
+    """Of the decoder batch."""
+    streams: Slots
+    """Live speech; how many there could be is what the pods measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class ObservedPool:
     """Why its autoscaler does not work."""
     addresses: tuple[str, ...] = ()
     """Of its pods that are ready."""
-    slots: Slots | None = None
+    busy: Busy | None = None
     """What they said, if they were asked."""
 
 
@@ -47,6 +56,10 @@ class Observed:
     pools: Mapping[str, ObservedPool] = field(default_factory=dict)
     credentials: Trouble | None = None
     """Why the Secret cannot be used."""
+    redis: Trouble | None = None
+    """Why sessions cannot be kept where they should be."""
+    tls: Trouble | None = None
+    """Why the certificate cannot be used."""
     conflicts: tuple[str, ...] = ()
     """Objects of our names that are not ours, as `Kind name`."""
     refusals: tuple[str, ...] = ()

@@ -1,14 +1,20 @@
 """From Deployments and pods, as the API server hands them out, to what they mean. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from whisper_operator.api.pool import Pool
+from whisper_operator.api.resource import WhisperDeployment
 from whisper_operator.children.names import POOL_LABEL, Manifest
-from whisper_operator.devices import resource_of
+from whisper_operator.children.redis import managed_redis, redis_name
+from whisper_operator.devices import profile_of, resource_of
 from whisper_operator.observation import ObservedPool, Trouble
 
 _IMAGE_REASONS: Final = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+
+_KILLING: Final = timedelta(minutes=2)
+"""How long after its time for a start a container may still take to end."""
 
 
 def observe_pool(
@@ -31,6 +37,14 @@ def observe_pool(
         scaling=_scaling_trouble(autoscaler),
         addresses=tuple(_address(pod) for pod in own if _is_ready(pod) and _address(pod)),
     )
+
+
+def observe_redis(owner: WhisperDeployment, stateful_set: Manifest | None) -> Trouble | None:
+    """Say why a managed Redis does not answer; how one of a person's own does is not looked at."""
+    if managed_redis(owner) is None or (stateful_set or {}).get("status", {}).get("readyReplicas", 0):
+        return None
+    message = f"Redis is not ready: its pod is {redis_name(owner)}-0, and `kubectl describe pod` says why."
+    return Trouble("RedisNotReady", message)
 
 
 def _is_ready(pod: Manifest) -> bool:
@@ -65,6 +79,8 @@ def _first_trouble(pool: Pool, pods: Sequence[Manifest], deployment: Manifest) -
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             return Trouble("PodsRefused", f"Pods are not admitted: {_sentence(condition.get('message', ''))}")
+        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
+            return _slow(pool, "`kubectl describe pod` says what the pod waits for.")
     return None
 
 
@@ -79,10 +95,30 @@ def diagnose(pool: Pool, pod: Manifest) -> Trouble | None:
         *((False, each) for each in status.get("containerStatuses", ())),
     ]
     for fetching, container in containers:
+        if not fetching and _outlasted_its_start(pool, container):
+            return _slow(pool, "`kubectl logs POD --previous` says how far it came.")
         trouble = _container_trouble(container, fetching=fetching)
         if trouble is not None:
             return trouble
     return None
+
+
+def _outlasted_its_start(pool: Pool, container: Mapping[str, Any]) -> bool:
+    """Say whether the container before this one was ended by its startup probe: after just the time for a start."""
+    ended = container.get("lastState", {}).get("terminated") or {}
+    if container.get("started") or ended.get("reason") == "OOMKilled":
+        return False
+    began, end = ended.get("startedAt"), ended.get("finishedAt")
+    if not began or not end:
+        return False
+    spare = datetime.fromisoformat(end) - datetime.fromisoformat(began) - profile_of(pool).startup
+    return timedelta() <= spare <= _KILLING
+
+
+def _slow(pool: Pool, where: str) -> Trouble:
+    minutes = profile_of(pool).startup // timedelta(minutes=1)
+    message = f"The server was not ready within {minutes} minutes, the time for a start on this device: {where} "
+    return Trouble("StartTooSlow", message + "More CPU, a smaller model, or model.cache make starts faster.")
 
 
 def _unschedulable(pool: Pool, message: str) -> Trouble:

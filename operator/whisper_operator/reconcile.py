@@ -4,24 +4,34 @@ Every trigger runs this and nothing else.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
+from typing_extensions import override
 
 from whisper_operator.api.resource import WhisperDeployment, parse, problems_of
 from whisper_operator.api.status import Condition, WhisperDeploymentStatus
-from whisper_operator.children.build import build_children
+from whisper_operator.children.build import Checksums, build_children
 from whisper_operator.children.credentials import (
     build_credentials,
-    credentials_checksum,
     credentials_name,
     judge_credentials,
+    restart_checksum,
 )
 from whisper_operator.children.deployment import checksum_of
 from whisper_operator.children.names import Manifest
+from whisper_operator.children.redis import (
+    build_redis_secret,
+    judge_redis,
+    managed_redis,
+    redis_name,
+    redis_secret_name,
+)
+from whisper_operator.children.tls import judge_tls
 from whisper_operator.cluster import Cluster
 from whisper_operator.conditions import assess, refuse
 from whisper_operator.defaults import Defaults
@@ -29,12 +39,14 @@ from whisper_operator.enforce import enforce
 from whisper_operator.errors import AlreadyExists
 from whisper_operator.events import changes
 from whisper_operator.gather import Gathered, gather
-from whisper_operator.kinds import OWNER, SECRET
+from whisper_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INGRESS, OWNER, SECRET, SERVICE
 from whisper_operator.observation import Observed, ObservedPool, Trouble
-from whisper_operator.observe import observe_pool
+from whisper_operator.observe import observe_pool, observe_redis
 from whisper_operator.plan import plan_pools
 from whisper_operator.pod_client import PodClient
 from whisper_operator.watched import Watched
+
+logger = logging.getLogger(__name__)
 
 
 class OwnerKey(NamedTuple):
@@ -42,6 +54,10 @@ class OwnerKey(NamedTuple):
 
     namespace: str
     name: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +92,9 @@ class Reconciler:
 
     async def _pass(self, owner: WhisperDeployment, manifest: Manifest) -> timedelta | None:
         live = await gather(self.cluster, self.watched, owner)
-        data = await self._keys(owner, live)
-        trouble = judge_credentials(owner, data)
+        secrets = await self._secrets(owner, live)
+        trouble = judge_credentials(owner, secrets.get(credentials_name(owner)))
+        redis_trouble = judge_redis(owner, secrets.get(redis_secret_name(owner) or ""))
         pools = {
             pool.name: observe_pool(
                 pool, live.deployment(owner, pool.name), live.autoscaler(owner, pool.name), live.pods
@@ -87,10 +104,16 @@ class Reconciler:
         pools = await self._ask(owner, pools, everybody=live.asked)
         now = self.clock()
         plan = plan_pools(owner.spec, pools, owner.status.pools, now)
-        checksums = _checksums(owner, live, None if trouble else credentials_checksum(data or {}))
+        checksums = _checksums(owner, live, secrets, usable=trouble is None)
         wanted = build_children(owner, plan, self.defaults, checksums)
-        outcome = await enforce(self.cluster, owner, wanted, live)
-        observed = Observed(pools, trouble, outcome.conflicts, outcome.refusals, outcome.missing)
+        # A pod that mounts a Secret that is not there never starts: those that run must not give way to it.
+        tls_trouble = judge_tls(owner, secrets)
+        held = _UNTIL_TLS if tls_trouble else (DEPLOYMENT,) if redis_trouble else ()
+        outcome = await enforce(self.cluster, owner, wanted, live, held=held)
+        redis_trouble = redis_trouble or observe_redis(owner, live.redis(owner))
+        observed = Observed(
+            pools, trouble, redis_trouble, tls_trouble, outcome.conflicts, outcome.refusals, outcome.missing
+        )
         await self._publish(manifest, owner.status, assess(owner, observed, plan, now))
         return plan.look_again_after
 
@@ -100,20 +123,27 @@ class Reconciler:
         """Ask pods how busy they are: of every pool at a resync, else of pools that have other pods than before."""
         before = {pool.name: pool.ready for pool in owner.status.pools}
         asked = {name: pool for name, pool in pools.items() if everybody or before.get(name) != pool.ready}
-        answers = await asyncio.gather(*(self.pods.slots(pool.addresses) for pool in asked.values()))
+        answers = await asyncio.gather(*(self.pods.busy(pool.addresses) for pool in asked.values()))
         return pools | {
-            name: replace(pool, slots=slots) for (name, pool), slots in zip(asked.items(), answers, strict=True)
+            name: replace(pool, busy=busy) for (name, pool), busy in zip(asked.items(), answers, strict=True)
         }
 
-    async def _keys(self, owner: WhisperDeployment, live: Gathered) -> dict[str, str] | None:
-        """Return the Secret's data, making the Secret if that is asked for."""
-        secret = live.secret
-        if secret is None and owner.spec.credentials.generate:
-            try:
-                secret = await self.cluster.create(build_credentials(owner, self.make_key))
-            except AlreadyExists:
-                secret = await self.cluster.get(SECRET, owner.metadata.namespace, credentials_name(owner))
-        return None if secret is None else secret.get("data") or {}
+    async def _secrets(self, owner: WhisperDeployment, live: Gathered) -> dict[str, dict[str, str]]:
+        """Return the data of the resource's Secrets by name, making those that are asked for and not there."""
+        made = []
+        if owner.spec.credentials.generate and credentials_name(owner) not in live.secrets:
+            made.append(await self._make(build_credentials(owner, self.make_key)))
+        if managed_redis(owner) is not None and redis_name(owner) not in live.secrets:
+            made.append(await self._make(build_redis_secret(owner, self.make_key)))
+        found = [*live.secrets.values(), *(secret for secret in made if secret is not None)]
+        return {secret["metadata"]["name"]: secret.get("data") or {} for secret in found}
+
+    async def _make(self, secret: Manifest) -> Manifest | None:
+        metadata = secret["metadata"]
+        try:
+            return await self.cluster.create(secret)
+        except AlreadyExists:
+            return await self.cluster.get(SECRET, metadata["namespace"], metadata["name"])
 
     async def _refuse(self, manifest: Manifest, problem: ValidationError) -> None:
         """Say that this version of the operator does not understand the resource; what runs is left as it is."""
@@ -134,10 +164,15 @@ class Reconciler:
         )
         await self.cluster.write_status(OWNER, metadata["namespace"], metadata["name"], status)
         for event in changes(before, after):
+            level = logging.WARNING if event.kind == "Warning" else logging.INFO
+            logger.log(level, "%s: %s", event.reason, event.message)
             await self.cluster.record_event(manifest, event.kind, event.reason, event.message)
 
 
-_SMALLEST = {"model": {"name": "unknown", "source": {"path": "/unknown"}}}
+_UNTIL_TLS: Final = (DEPLOYMENT, SERVICE, INGRESS, HTTP_ROUTE)
+"""What is left as it is until the certificate is there: a way to a port that pods do not have yet would be none."""
+
+_SMALLEST: Final = {"model": {"name": "unknown", "source": {"path": "/unknown"}}}
 """A spec in the place of one that cannot be read: only the status is looked at."""
 
 
@@ -149,9 +184,14 @@ def _known_status(manifest: Manifest) -> dict[str, Any]:
     return dict(manifest.get("status", {}))
 
 
-def _checksums(owner: WhisperDeployment, live: Gathered, current: str | None) -> dict[str, str]:
-    """Return each pool's checksum of the keys; with keys that cannot be used, pods that run keep theirs."""
-    if current is not None:
-        return {pool.name: current for pool in owner.spec.pools}
+def _checksums(
+    owner: WhisperDeployment, live: Gathered, secrets: Mapping[str, Mapping[str, str]], *, usable: bool
+) -> Checksums:
+    """Return the checksums of the secrets; with keys that cannot be used, pods that run keep theirs."""
+    redis = secrets.get(redis_secret_name(owner) or "", {})
+    if usable:
+        current = restart_checksum(secrets[credentials_name(owner)], redis)
+        return Checksums({pool.name: current for pool in owner.spec.pools}, restart_checksum({}, redis))
     running = {pool.name: live.deployment(owner, pool.name) for pool in owner.spec.pools}
-    return {name: checksum_of(deployment) for name, deployment in running.items() if deployment is not None}
+    kept = {name: checksum_of(deployment) for name, deployment in running.items() if deployment is not None}
+    return Checksums(kept, restart_checksum({}, redis))

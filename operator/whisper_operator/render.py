@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from whisper_operator.api.resource import WhisperDeployment
-from whisper_operator.children.build import build_children
+from whisper_operator.children.build import Checksums, build_children
 from whisper_operator.children.names import Manifest
 from whisper_operator.defaults import Defaults
 from whisper_operator.plan import plan_pools
@@ -15,7 +15,7 @@ def render_children(owner: WhisperDeployment, defaults: Defaults, now: datetime)
     What only a cluster gives is left out: the owner reference needs the resource's uid.
     """
     plan = plan_pools(owner.spec, {}, (), now)
-    checksums = {pool.name: "unknown" for pool in owner.spec.pools}
+    checksums = Checksums({pool.name: "unknown" for pool in owner.spec.pools}, "unknown")
     return tuple(_without_owner(child) for child in build_children(owner, plan, defaults, checksums))
 
 

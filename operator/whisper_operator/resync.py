@@ -21,25 +21,34 @@ async def resync(
     hearing: Hearing,
     interval_seconds: float,
 ) -> None:
-    """Trigger every resource now and after each interval, until cancelled.
+    """Trigger every resource once in each interval, until cancelled.
+
+    One after another over the whole interval: a thousand at once would keep the API server and everything else waiting.
 
     Raises:
         WatchStuck: The watch of the resources is not to be trusted any more.
     """
     while True:
-        versions: dict[Key, str] | None = {}
-        for namespace in namespaces or (None,):
-            try:
-                owners = await cluster.list_all(OWNER, namespace)
-            except ClusterError as problem:
-                logger.warning("The resources of %s cannot be listed: %s", namespace or "the cluster", problem)
-                versions = None
-                continue
-            for metadata in (owner["metadata"] for owner in owners):
-                key = OwnerKey(metadata["namespace"], metadata["name"])
-                trigger(key)
-                if versions is not None:
-                    versions[key] = metadata["resourceVersion"]
-        if versions is not None:
-            hearing.listed(versions)
-        await asyncio.sleep(interval_seconds)
+        owners, complete = await _list(cluster, namespaces)
+        if complete:
+            hearing.listed(owners)
+        for key in owners:
+            await asyncio.sleep(interval_seconds / len(owners))
+            trigger(OwnerKey(*key))
+        if not owners:
+            await asyncio.sleep(interval_seconds)
+
+
+async def _list(cluster: Cluster, namespaces: Sequence[str]) -> tuple[dict[Key, str], bool]:
+    """Return every resource with its version, and whether every namespace could be asked."""
+    found, complete = dict[Key, str](), True
+    for namespace in namespaces or (None,):
+        try:
+            listed = await cluster.list_all(OWNER, namespace)
+        except ClusterError as problem:
+            logger.warning("The resources of %s cannot be listed: %s", namespace or "the cluster", problem)
+            complete = False
+        else:
+            metadata = (owner["metadata"] for owner in listed)
+            found |= {(each["namespace"], each["name"]): each["resourceVersion"] for each in metadata}
+    return found, complete

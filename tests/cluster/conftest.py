@@ -13,7 +13,8 @@ import pytest
 import yaml
 from kubernetes import client, config, dynamic
 
-from tests.support.control_plane import ControlPlane
+from tests.support.control_plane import ControlPlane, Setting
+from tests.support.definitions import define, upgrade
 from tests.support.kubernetes_programs import CONTROL_PLANE, HELM, NoControlPlane, find_programs, foreign_definitions
 from tests.support.patience import eventually
 from tests.support.person import Person
@@ -30,7 +31,8 @@ def control_plane(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         programs = find_programs(CONTROL_PLANE)
     except NoControlPlane as problem:
         pytest.skip(f"no control plane: {problem}")
-    plane = ControlPlane(programs, tmp_path_factory.mktemp("control-plane"))
+    patience = {"node-monitor-grace-period": "1h"}  # the nodes of tests have no kubelet
+    plane = ControlPlane(programs, tmp_path_factory.mktemp("control-plane"), Setting(controllers=patience))
     yield plane
     plane.close()
 
@@ -53,23 +55,12 @@ def api(kubeconfig: Path) -> Iterator[client.ApiClient]:
         yield api_client
 
 
-def define(api: client.ApiClient, definition: Manifest) -> None:
-    """Add a definition of a kind and wait until the API server serves it."""
-    extensions: Any = client.ApiextensionsV1Api(api)
-    extensions.create_custom_resource_definition(definition)
-    name = definition["metadata"]["name"]
-
-    def established() -> bool:
-        conditions = extensions.read_custom_resource_definition(name).status.conditions or ()
-        return any(each.type == "Established" and each.status == "True" for each in conditions)
-
-    eventually(established)
-
-
 @pytest.fixture(scope="session")
 def crd(api: client.ApiClient) -> None:
-    """The definition of our resource."""
-    define(api, yaml.safe_load(yaml.safe_dump(build_crd())))
+    """The definition of our resource; where there is another version of it, it is upgraded."""
+    definition = yaml.safe_load(yaml.safe_dump(build_crd()))
+    if not define(api, definition):
+        upgrade(api, definition)
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +70,9 @@ def foreign_kinds(api: client.ApiClient) -> Iterator[None]:
         definitions = foreign_definitions()
     except NoControlPlane as problem:
         pytest.skip(f"no definitions: {problem}")
-    for definition in definitions:
-        define(api, definition)
+    names = {definition["metadata"]["name"] for definition in definitions if define(api, definition)}
     yield
     extensions: Any = client.ApiextensionsV1Api(api)
-    names = {definition["metadata"]["name"] for definition in definitions}
     for name in names:
         extensions.delete_custom_resource_definition(name)
     left = extensions.list_custom_resource_definition
@@ -143,14 +132,16 @@ def server_side_apply(api: client.ApiClient) -> Callable[[Manifest], None]:
 
 
 @pytest.fixture
-def namespace(api: client.ApiClient, crd: None) -> str:
-    """A namespace of the test's own, with the strictest admission; it goes with the control plane."""
+def namespace(request: pytest.FixtureRequest, api: client.ApiClient, crd: None) -> Iterator[str]:
+    """A namespace of the test's own, with the strictest admission; our own control plane takes it along at its end."""
     del crd
     name = f"test-{uuid.uuid4().hex[:8]}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     core: Any = client.CoreV1Api(api)
     core.create_namespace({"metadata": {"name": name, "labels": labels}})
-    return name
+    yield name
+    if request.config.getoption("--cluster") == "existing":
+        core.delete_namespace(name)
 
 
 @pytest.fixture

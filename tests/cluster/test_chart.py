@@ -35,6 +35,8 @@ FULL: Final = {
     "image": {"tag": "1.2.3", "pullPolicy": "Always"},
     "inference": {"openvino": {"tag": "1"}, "pytorch": {"tag": "2"}, "renderGroups": [1]},
     "imagePullSecrets": [{"name": "login"}],
+    "podImagePullSecrets": ["login"],
+    "podEgress": [{"cidr": "10.0.0.5/32", "ports": [3128]}],
     "podEnv": {"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".svc"},
     "caConfigMap": "trust",
     "serviceAccount": {"annotations": {"who": "me"}},
@@ -115,6 +117,9 @@ def test_the_operator_reads_back_what_the_values_say(
     assert settings.namespaces == ("a", "b")
     assert settings.openvino_image == "registry.example.org/mirror/whisper-inference:1"
     assert settings.pod_env == FULL["podEnv"]
+    assert settings.redis_image == "registry.example.org/mirror/valkey/valkey:8.1-alpine"
+    assert settings.image_pull_secrets == ("login",)
+    assert [each.model_dump(mode="json") for each in settings.pod_egress] == [{"cidr": "10.0.0.5/32", "ports": [3128]}]
     assert (settings.ca_config_map, settings.resync_seconds, settings.passes_at_once) == ("trust", 60, 3)
     ports = {f"{ENVIRONMENT_PREFIX}{name}".upper() for name in ("metrics_port", "health_port")}
     assert {f"{ENVIRONMENT_PREFIX}{name}".upper() for name in OperatorSettings.model_fields} - ports == told.keys()

@@ -1,18 +1,19 @@
 """The definition in a real API server: what it refuses and with which sentence, and what it fills in."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from kubernetes import client
 
+from tests.support.examples import EXAMPLES, resources_of
 from tests.support.resources import CPU, NPU, NVIDIA, manifest
 from whisper_operator.api.base import GROUP, PLURAL, VERSION
+from whisper_operator.api.crd import build_crd
 from whisper_operator.api.resource import parse
 from whisper_operator.children.names import Manifest
 
-EXAMPLES: Final = sorted(Path("examples").glob("*.yaml"))
 HUB: Final[dict[str, Any]] = {"name": "openai/whisper-base", "source": {"huggingFace": {}}}
 
 
@@ -34,8 +35,9 @@ def create(custom: client.CustomObjectsApi, namespace: str, body: Manifest, **op
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_are_taken_and_understood(custom: client.CustomObjectsApi, namespace: str, example: Path) -> None:
-    stored = create(custom, namespace, yaml.safe_load(example.read_text()), dry_run="All")
-    assert parse(stored).spec == parse(yaml.safe_load(example.read_text())).spec
+    for written in resources_of(example):
+        stored = create(custom, namespace, written, dry_run="All")
+        assert parse(stored).spec == parse(written).spec
 
 
 def test_defaults_are_filled_in(custom: client.CustomObjectsApi, namespace: str) -> None:
@@ -75,8 +77,17 @@ def test_defaults_are_filled_in(custom: client.CustomObjectsApi, namespace: str)
         ({"pools": [NVIDIA | {"autoscaling": {"maxReplicas": 2, "cpu": 80}}]}, "little about a pool on another device"),
         ({"pools": [CPU | {"autoscaling": {"maxReplicas": 2, "cpu": 80, "prometheus": "http://p"}}]}, "itself"),
         ({"pools": [NPU, NVIDIA | {"replicas": 2, "autoscaling": {"maxReplicas": 2}}]}, "either replicas or"),
+        ({"jobs": {"retention": "0s"}}, "retention is from 1m to 720h"),
+        ({"jobs": {"maxAudioDuration": "25h"}}, "maxAudioDuration is from 1s to 24h"),
+        ({"jobs": {"storeSize": "1Gi"}, "redis": {"managed": {"memory": "1Gi"}}}, "at most half of redis.managed"),
+        ({"jobs": {"webhooks": {"plainHttp": True}}}, "without webhooks.destinations nobody is called"),
+        ({"jobs": {"webhooks": {"destinations": ["https://a.example"]}}}, "destinations"),
+        ({"jobs": {"atOnce": 0}}, "greater than or equal to 1"),
         ({"replicas": 2, "pools": [NVIDIA | {"autoscaling": {"maxReplicas": 2}}]}, "remove spec.replicas"),
         ({"pools": [CPU | {"affinity": {"nodeAffinity": {"required": {}}}}]}, "unknown field"),
+        ({"pools": [CPU | {"tolerations": [{"effect": "NoSchedule"}]}]}, "without a key"),
+        ({"pools": [CPU | {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}]}, "stands every value"),
+        ({"pools": [CPU | {"tolerations": [{"key": "a", "tolerationSeconds": 5}]}]}, "only a toleration with effect"),
         ({"route": {"host": "Not A Host"}}, "spec.route.host"),
         ({"route": {"host": "a.example", "kind": "httpRoute"}}, "needs gateway"),
         ({"route": {"host": "a.example", "gateway": {"name": "g"}}}, "only kind: httpRoute has a gateway"),
@@ -85,11 +96,31 @@ def test_defaults_are_filled_in(custom: client.CustomObjectsApi, namespace: str)
             "belong to kind: ingress",
         ),
         ({"network": {"clients": [{}]}}, "a peer needs namespaceLabels"),
-        ({"network": {"egress": [{"cidr": "10.0.0.1.5/8"}]}}, "write an address"),
+        ({"network": {"egress": [{"cidr": "10.0.0.1.5/8"}]}}, "write a network"),
+        ({"api": {"trustedProxies": ["10.0.0.1.5/8"]}}, "write a network"),
+        ({"api": {"corsOrigins": ["*"]}}, "spec.api.corsOrigins[0]"),
+        ({"api": {"rateLimits": {"reads": "often"}}}, "spec.api.rateLimits.reads"),
+        ({"api": {"quotas": {"concurrentRequests": 0}}}, "spec.api.quotas.concurrentRequests"),
         ({"network": {"egress": [{"cidr": "anywhere"}]}}, "spec.network.egress[0].cidr"),
         ({"replicas": 0}, "greater than or equal to 1"),
         ({"fallback": {"after": "soon"}}, "spec.fallback.after"),
         ({"credentials": {"generate": False}}, "credentials.secretName"),
+        ({"audit": {"http": {"url": "http://siem", "tokenSecret": {"name": "siem"}}}}, "only https keeps the token"),
+        ({"audit": {"syslog": {"address": "syslog://siem"}}}, "spec.audit.syslog.address"),
+        ({"logLevel": "chatty"}, "spec.logLevel"),
+        ({"redis": {}}, "either redis.secretName or redis.managed"),
+        ({"redis": {"secretName": "a", "managed": {}}}, "either redis.secretName or redis.managed"),
+        ({"redis": {"managed": {"memory": "much"}}}, "spec.redis.managed.memory"),
+        ({"sessions": {"idleTimeout": "9h"}}, "would never end for being idle"),
+        ({"sessions": {"streamTokenLifetime": "20m"}}, "streamTokenLifetime is from 1s to 10m"),
+        ({"sessions": {"absoluteTimeout": "25h"}}, "raise it"),
+        ({"streams": {"partialInterval": "50ms"}}, "partialInterval is from 200ms to 10s"),
+        ({"streams": {"endpointSilence": "6s"}}, "endpointSilence is from 200ms to 5s"),
+        ({"streams": {"resumeWindow": "2h"}}, "resumeWindow is from 1s to 1h"),
+        ({"streams": {"idleTimeout": "5h"}}, "a stream would never end for being idle"),
+        ({"streams": {"idleTimeout": "25h", "longest": "48h"}}, "idleTimeout is from 1s to 24h"),
+        ({"streams": {"longest": "200h"}}, "longest is from 1s to 168h"),
+        ({"streams": {"maxPerPod": 0}}, "greater than or equal to 1"),
         ({"api": {"maxUploadSize": "-1Mi"}}, "spec.api.maxUploadSize"),
         ({"unknown": True}, "unknown field"),
     ],
@@ -126,3 +157,34 @@ def test_a_change_of_the_cache_that_cannot_work_is_refused(
     changed = {"spec": {"model": {"cache": after}}}
     with pytest.raises(client.ApiException, match=sentence):
         custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, "live", changed)
+
+
+@pytest.mark.parametrize("after", [{"size": "2Gi"}, {"storageClassName": "slow"}, {"storageClassName": None}])
+def test_a_change_of_redis_that_its_claim_cannot_follow_is_refused(
+    custom: client.CustomObjectsApi, namespace: str, after: dict[str, str | None]
+) -> None:
+    create(custom, namespace, manifest(redis={"managed": {"storageClassName": "fast"}}))
+    changed: Any = {"spec": {"redis": {"managed": after}}}
+    with pytest.raises(client.ApiException, match="a claim keeps its size and class"):
+        custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, "live", changed)
+    changed = {"spec": {"redis": {"managed": {"memory": "1Gi"}}}}
+    custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, "live", changed)
+    custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, "live", {"spec": {"redis": None}})
+
+
+def test_every_rule_has_a_case_that_breaks_it() -> None:
+    tests = (
+        test_what_cannot_be_meant_is_refused_with_a_sentence,
+        test_a_change_of_the_cache_that_cannot_work_is_refused,
+    )
+    cases = [case for test in tests for mark in vars(test)["pytestmark"] for case in mark.args[1]]
+    # Named in the tests of names and of Redis.
+    sentences = {case[-1] for case in cases} | {"the name", "a claim keeps its size and class"}
+
+    def messages(part: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a schema
+        if isinstance(part, dict):
+            yield from (rule["message"] for rule in part.get("x-kubernetes-validations", ()))
+            yield from (message for inner in part.values() for message in messages(inner))
+
+    schema = build_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert [each for each in messages(schema) if not any(sentence in each for sentence in sentences)] == []

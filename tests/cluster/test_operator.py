@@ -3,21 +3,31 @@
 import json
 import time
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+import yaml
 from kubernetes import client
 
 from tests.support.control_plane import ControlPlane
+from tests.support.definitions import upgrade
 from tests.support.patience import eventually
-from tests.support.person import Person
+from tests.support.person import Person, condition
 from tests.support.resources import CPU, NPU, STANDBY
 from tests.support.running_operator import Operator
 from whisper_operator.api.base import GROUP, PLURAL, VERSION
-from whisper_operator.children.names import MANAGER, pool_name
+from whisper_operator.api.crd import build_crd
+from whisper_operator.children.names import MANAGER, child_name, pool_name
 
 pytestmark = pytest.mark.slow
+
+NOWHERE: Final = CPU | {"nodeSelector": {"test.example/no-node": "has-this"}}
+"""A pool that no node takes, also where there are nodes."""
+TOLERANT: Final = {"tolerations": [{"key": "test.example/reserved", "operator": "Exists"}]}
+"""Of pools that the node of a test takes; the pods that other tests have left wait for any."""
 
 
 @pytest.fixture
@@ -28,7 +38,7 @@ def operator(kubeconfig: Path, namespace: str, tmp_path: Path) -> Operator:
 
 def test_a_resource_becomes_pods_that_the_strictest_namespace_admits(operator: Operator, person: Person) -> None:
     with operator.running():
-        person.create(replicas=2)
+        person.create(replicas=2, pools=[NOWHERE])
         eventually(lambda: person.core.list_namespaced_pod(person.namespace).items, lambda pods: len(pods) == 2)
         eventually(lambda: person.condition("Accepted"), lambda found: found == ("True", "Accepted"))
         eventually(lambda: person.condition("Available"), lambda found: found == ("False", "Unschedulable"))
@@ -70,12 +80,13 @@ def test_at_rest_nothing_is_written(operator: Operator, person: Person) -> None:
         assert versions() == before
 
 
-def test_kubectl_scale_and_a_child_changed_by_hand(operator: Operator, person: Person) -> None:
+def test_kubectl_scale_and_a_child_changed_by_hand(
+    operator: Operator, person: Person, shell: Callable[[str], str]
+) -> None:
     with operator.running():
         person.create()
         eventually(lambda: person.replicas("cpu"), lambda found: found == 1)
-        body = {"spec": {"replicas": 3}}
-        person.custom.patch_namespaced_custom_object_scale(GROUP, VERSION, person.namespace, PLURAL, "live", body)
+        assert "scaled" in shell(f"kubectl scale wd live --replicas=3 --namespace {person.namespace}")
         eventually(lambda: person.replicas("cpu"), lambda found: found == 3)
         person.apps.patch_namespaced_deployment(
             pool_name("live", "cpu"), person.namespace, {"spec": {"replicas": 9, "paused": True}}
@@ -110,12 +121,94 @@ def _applied(person: Person, deployment: str) -> set[str]:
     return {field.removeprefix("f:") for fields in own for field in fields["f:spec"]}
 
 
+def test_redis_of_its_own_comes_once_and_goes(operator: Operator, person: Person) -> None:
+    name = child_name("live", "redis")
+
+    def stateful_sets() -> list[Any]:
+        return list(person.apps.list_namespaced_stateful_set(person.namespace).items)
+
+    with operator.running():
+        person.create(redis={"managed": {}})
+        eventually(stateful_sets)
+        eventually(lambda: person.condition("RedisReady"), lambda found: found == ("False", "RedisNotReady"))
+        eventually(lambda: person.core.read_namespaced_persistent_volume_claim(f"data-{name}-0", person.namespace))
+        password = person.core.read_namespaced_secret(name, person.namespace).data["password"]
+        written = stateful_sets()[0].metadata.generation
+        person.patch(replicas=2)
+        eventually(lambda: person.replicas("cpu"), lambda found: found == 2)
+        assert stateful_sets()[0].metadata.generation == written
+        assert person.core.read_namespaced_secret(name, person.namespace).data["password"] == password
+        person.patch(redis=None)
+        eventually(lambda: not stateful_sets())
+        eventually(lambda: person.condition("RedisReady"), lambda found: found == ("True", "NotAsked"))
+        eventually(lambda: not person.core.list_namespaced_persistent_volume_claim(person.namespace).items)
+
+
+def test_an_object_of_somebody_else_is_left_alone_and_said(operator: Operator, person: Person) -> None:
+    theirs = {"metadata": {"name": "live"}, "spec": {"ports": [{"port": 1234}]}}
+    person.core.create_namespaced_service(person.namespace, theirs)
+    version = person.core.read_namespaced_service("live", person.namespace).metadata.resource_version
+    with operator.running("2"):
+        person.create()
+        eventually(lambda: person.condition("Accepted"), lambda found: found == ("False", "NameConflict"))
+        eventually(lambda: person.replicas("cpu"), lambda found: found == 1)
+        person.patch(replicas=2)
+        eventually(lambda: person.replicas("cpu"), lambda found: found == 2)
+        assert person.core.read_namespaced_service("live", person.namespace).metadata.resource_version == version
+        person.core.delete_namespaced_service("live", person.namespace)
+        eventually(lambda: person.condition("Accepted"), lambda found: found == ("True", "Accepted"))
+        owners = person.core.read_namespaced_service("live", person.namespace).metadata.owner_references
+        assert [owner.name for owner in owners] == ["live"]
+
+
+def test_a_definition_that_is_upgraded_leaves_what_runs_and_brings_its_fields(
+    operator: Operator, person: Person, api: client.ApiClient, control_plane: ControlPlane
+) -> None:
+    del control_plane  # nobody else's definition is made old
+    definition = yaml.safe_load(yaml.safe_dump(build_crd()))
+    extensions: Any = client.ApiextensionsV1Api(api)
+    path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/monitoring"
+    extensions.patch_custom_resource_definition(definition["metadata"]["name"], [{"op": "remove", "path": path}])
+    try:
+        with operator.running("2"):
+            person.create(pools=[NOWHERE])
+            eventually(lambda: person.condition("Available"), lambda found: found[1] == "Unschedulable")
+            eventually(lambda: "monitoring" not in person.patch(monitoring={"dashboard": True})["spec"])
+            before = [each.metadata.resource_version for each in person.deployments()]
+            upgrade(api, definition)
+            eventually(lambda: person.patch(monitoring={"dashboard": True})["spec"].get("monitoring"))
+            dashboards = "grafana_dashboard=1"
+            eventually(
+                lambda: person.core.list_namespaced_config_map(person.namespace, label_selector=dashboards).items
+            )
+            assert [each.metadata.resource_version for each in person.deployments()] == before
+    finally:
+        upgrade(api, definition)
+
+
+def test_two_hundred_at_once_are_all_served(operator: Operator, person: Person) -> None:
+    names = [f"live-{number}" for number in range(200)]
+    with operator.running("300"):
+        with ThreadPoolExecutor(8) as people:
+            list(people.map(lambda name: person.create(name, pools=[NOWHERE]), names))
+        eventually(lambda: len(_told(person)), lambda told: told == len(names), seconds=300)
+        assert len(person.deployments()) == len(names)
+        assert not [line for line in operator.said() if "failed" in line]
+    person.custom.delete_collection_namespaced_custom_object(GROUP, VERSION, person.namespace, PLURAL)
+
+
+def _told(person: Person) -> list[str]:
+    """The resources that were told what becomes of their pods."""
+    found = person.custom.list_namespaced_custom_object(GROUP, VERSION, person.namespace, PLURAL)["items"]
+    return [each["metadata"]["name"] for each in found if condition(each, "Available")[1] == "Unschedulable"]
+
+
 def test_deletion_leaves_nothing_also_with_the_operator_down(operator: Operator, person: Person) -> None:
     with operator.running():
         person.create(model={"name": "demo", "source": {"path": "/models/demo"}, "cache": {"size": "1Gi"}})
         eventually(lambda: person.replicas("cpu"), lambda found: found == 1)
         eventually(lambda: person.condition("Accepted"), lambda found: found[0] == "True")
-    person.custom.delete_namespaced_custom_object(GROUP, VERSION, person.namespace, PLURAL, "live")
+    person.delete()
 
     def left() -> list[str]:
         lists = (
@@ -163,7 +256,7 @@ def test_a_standby_stands_in_when_no_node_has_the_device_and_steps_back(
     node = _node(api, person.namespace, {"cpu": "64", "memory": "256Gi", "pods": "110"})
     try:
         with operator.running():
-            person.create(pools=[NPU, STANDBY], fallback={"after": "3s"})
+            person.create(pools=[NPU | TOLERANT, STANDBY | TOLERANT], fallback={"after": "3s"})
             eventually(lambda: person.replicas("cpu"), lambda found: found == 2)
             eventually(lambda: person.condition("FallbackActive"), lambda found: found[0] == "True")
             _let_pods_be_ready(person, "cpu")
@@ -204,7 +297,8 @@ def _node(api: client.ApiClient, name: str, capacity: dict[str, str]) -> str:
     core: Any = client.CoreV1Api(api)
     core.create_node({"metadata": {"name": name}})
     _set_capacity(api, name, capacity)
-    core.patch_node(name, {"spec": {"taints": None}})
+    # Instead of the one that says that no kubelet has told of it.
+    core.patch_node(name, {"spec": {"taints": [{"key": "test.example/reserved", "effect": "NoSchedule"}]}})
     return name
 
 

@@ -31,6 +31,7 @@ EVERYTHING: Final[dict[str, Any]] = {
     ],
     "monitoring": {"serviceMonitor": True, "alerts": True, "dashboard": True},
     "route": {"host": "a.example.org"},
+    "redis": {"managed": {}},
 }
 BY_GATEWAY: Final = {"host": "a.example.org", "kind": "httpRoute", "gateway": {"name": "public"}}
 LITTLE: Final[dict[str, Any]] = {
@@ -38,6 +39,7 @@ LITTLE: Final[dict[str, Any]] = {
     "pools": [CPU],
     "monitoring": None,
     "route": None,
+    "redis": None,
     "network": {"policies": False},
     "credentials": {"secretName": "mine"},
 }

@@ -10,7 +10,7 @@ from whisper_operator.api.base import ApiModel, Duration, rule, rules
 class Autoscaling(ApiModel):
     """How many pods, and what decides it.
 
-    The metrics that are named count; with none named, slotsInUse 6 and queueAge 2s.
+    The metrics that are named count; with none named, slotsInUse 6, queueAge 2s and streamLoad 75.
     """
 
     model_config = ConfigDict(
@@ -18,7 +18,7 @@ class Autoscaling(ApiModel):
             rule("self.minReplicas <= self.maxReplicas", "minReplicas is at most maxReplicas"),
             rule(
                 "!has(self.cpu) || !has(self.prometheus)",
-                "cpu is measured by the cluster itself; name slotsInUse or queueAge with prometheus",
+                "cpu is measured by the cluster itself; name slotsInUse, queueAge or streamLoad with prometheus",
             ),
         )
     )
@@ -29,11 +29,14 @@ class Autoscaling(ApiModel):
         None, ge=1, le=64, description="Rows of the decoder batch in use in a pod, of WHISPER_MAX_ROWS (8), to aim at."
     )
     queue_age: Duration | None = Field(None, description="How long the oldest waiting audio may have waited.")
+    stream_load: int | None = Field(
+        None, ge=1, le=100, description="Percent to aim at of the streams that a pod could follow, as it measures."
+    )
     cpu: int | None = Field(
         None, ge=1, le=100, description="Percent of the requested CPU to aim at; only in a CPU pool."
     )
     prometheus: Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s]+$")] | None = Field(
         None,
-        description="Where KEDA reads slotsInUse and queueAge, for example http://prometheus.monitoring:9090. "
-        "Absent: a HorizontalPodAutoscaler reads them from the cluster's custom metrics API.",
+        description="Where KEDA reads slotsInUse, queueAge and streamLoad, for example http://prometheus.monitoring:9090."
+        " Absent: a HorizontalPodAutoscaler reads them from the cluster's custom metrics API.",
     )

@@ -14,8 +14,8 @@ _COLUMNS: Final = (
     ("Model", "string", ".spec.model.name", "What is served."),
     ("Ready", "string", ".status.conditions[?(@.type=='Available')].status", "Whether clients are served."),
     ("Pools", "string", ".status.poolsSummary", "Ready and desired pods of each pool."),
-    ("Capacity", "integer", ".status.capacity", "Requests that compute at the same time."),
-    ("Usage", "integer", ".status.usage", "How many do."),
+    ("Capacity", "integer", ".status.capacity", "Streams of live speech that the pods could follow."),
+    ("Usage", "integer", ".status.usage", "How many they have."),
     ("Age", "date", ".metadata.creationTimestamp", "Since when."),
 )
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from whisper_operator.api.base import ApiModel, Key, Name, Size, rule, rules
+from whisper_operator.api.base import ApiModel, ImageReference, Key, Name, Size, rule, rules
 
 _PLAIN_PATH = r"^[^/.][^/]*(/[^/.][^/]*)*$"
 """Relative; no part of it is empty or begins with a dot: it stays inside its volume."""
@@ -38,7 +38,7 @@ class ClaimSource(ApiModel):
 class ImageSource(ApiModel):
     """The model lies in an image, mounted as a volume (Kubernetes 1.36, or the ImageVolume feature gate before)."""
 
-    reference: Annotated[str, Field(max_length=500, min_length=1)] = Field(
+    reference: ImageReference = Field(
         description="The image, best with its digest, for example registry.example.org/whisper-base@sha256:…"
     )
     path: Annotated[str, Field(max_length=500, pattern=_PLAIN_PATH)] | None = Field(

@@ -4,9 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from whisper_operator.api.base import ApiModel, LabelMap, rule, rules
-
-_CIDR = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
+from whisper_operator.api.base import ApiModel, Cidr, LabelMap, rule, rules
 
 
 class Peer(ApiModel):
@@ -30,9 +28,7 @@ class Peer(ApiModel):
 class Destination(ApiModel):
     """An address that the pods may connect to."""
 
-    model_config = ConfigDict(json_schema_extra=rules(rule("isCIDR(self.cidr)", "write an address such as 10.0.0.0/8")))
-
-    cidr: Annotated[str, Field(max_length=43, pattern=_CIDR)] = Field(description="For example 10.0.0.0/8.")
+    cidr: Cidr = Field(description="For example 10.0.0.0/8.")
     ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(max_length=16)] = Field(
         (), description="TCP ports; empty is every port."
     )

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from whisper_operator.api.affinity import Affinity
 from whisper_operator.api.autoscaling import Autoscaling
-from whisper_operator.api.base import ApiModel, LabelMap, Name, rule, rules
+from whisper_operator.api.base import ApiModel, ImageReference, LabelMap, Name, rule, rules
 
 Device: TypeAlias = Literal["npu", "gpu", "cpu"]
 Vendor: TypeAlias = Literal["intel", "nvidia"]
@@ -18,6 +18,7 @@ _Short: TypeAlias = Annotated[str, Field(max_length=316)]
 
 _RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
 _OURS: Final = (
+    "WHISPER_ADVERTISED_HOST",
     "WHISPER_API_KEY",
     "WHISPER_API_KEY_FILE",
     "WHISPER_DEVICE",
@@ -55,6 +56,20 @@ class Resources(ApiModel):
 
 class Toleration(ApiModel):
     """A taint that the pods may stand (https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule("has(self.key) || self.operator == 'Exists'", "without a key a toleration needs operator: Exists"),
+            rule(
+                "self.operator != 'Exists' || !has(self.value)",
+                "a toleration with operator: Exists stands every value; remove value",
+            ),
+            rule(
+                "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                "only a toleration with effect: NoExecute has tolerationSeconds",
+            ),
+        )
+    )
 
     key: _Short | None = Field(None, description="Key of the taint; absent with operator Exists: every taint.")
     operator: Literal["Exists", "Equal"] = Field("Equal", description="Whether the value matters.")
@@ -103,7 +118,7 @@ class Pool(ApiModel):
             rule("!has(self.replicas) || !has(self.autoscaling)", "write either replicas or autoscaling, not both"),
             rule(
                 "self.device == 'cpu' || !has(self.autoscaling) || !has(self.autoscaling.cpu)",
-                "the CPU says little about a pool on another device: aim at slotsInUse or queueAge",
+                "the CPU says little about a pool on another device: aim at slotsInUse, queueAge or streamLoad",
             ),
         )
     )
@@ -126,7 +141,7 @@ class Pool(ApiModel):
     )
     autoscaling: Autoscaling | None = Field(None, description="Let the count follow the work, instead of replicas.")
     resources: Resources = Field(Resources(), description="CPU and memory of a pod.")
-    image: Annotated[str, Field(max_length=500, min_length=1)] | None = Field(
+    image: ImageReference | None = Field(
         None, description="The server's image, instead of the operator's default for the device."
     )
     image_pull_secrets: Annotated[tuple[ImagePullSecret, ...], Field(max_length=8)] = Field(

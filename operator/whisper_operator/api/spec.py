@@ -1,15 +1,21 @@
 """`spec`: what a person asks for."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from whisper_operator.api.base import ApiModel, Duration, Name, Size, rule, rules
+from whisper_operator.api.audit import Audit
+from whisper_operator.api.base import ApiModel, Cidr, Duration, Name, Origin, Size, rule, rules
+from whisper_operator.api.jobs import Jobs
+from whisper_operator.api.limits import Quotas, RateLimits
 from whisper_operator.api.model import Model
 from whisper_operator.api.monitoring import Monitoring
 from whisper_operator.api.network import Network
 from whisper_operator.api.pool import Pool
 from whisper_operator.api.route import Route
+from whisper_operator.api.sessions import Redis, Sessions
+from whisper_operator.api.streams import Streams
+from whisper_operator.api.tls import Tls
 
 
 class Fallback(ApiModel):
@@ -37,6 +43,24 @@ class Api(ApiModel):
 
     max_upload_size: Size = Field("100Mi", description="The largest upload.")
     max_audio_duration: Duration = Field("5m", description="The longest audio.")
+    legacy: bool = Field(
+        default=False, description="Answer under the names of the service that this one replaces (docs/api-changes.md)."
+    )
+    max_connections: int = Field(
+        2000, ge=1, le=65000, description="Open connections of a pod; more are answered 503 and closed."
+    )
+    trusted_proxies: Annotated[tuple[Cidr, ...], Field(max_length=16)] = Field(
+        (),
+        description="Networks of the proxies in front, such as an ingress controller's pods: only from there are the "
+        "client's address (X-Forwarded-For) and scheme (X-Forwarded-Proto) believed.",
+    )
+    cors_origins: Annotated[tuple[Origin, ...], Field(max_length=32)] = Field(
+        (), description="Origins whose pages may call the server, for example https://app.example.org."
+    )
+    rate_limits: RateLimits = Field(
+        RateLimits(), description="How often: a number per second, minute, hour or day, or unlimited."
+    )
+    quotas: Quotas = Field(Quotas(), description="How much a credential may use that has no quotas of its own.")
 
 
 class WhisperDeploymentSpec(ApiModel):
@@ -61,6 +85,12 @@ class WhisperDeploymentSpec(ApiModel):
                 "self.credentials.generate || has(self.credentials.secretName)",
                 "with generate: false name the Secret in credentials.secretName",
             ),
+            rule(
+                "!has(self.jobs.storeSize) || !has(self.redis) || !has(self.redis.managed) || "
+                "quantity(self.jobs.storeSize).add(quantity(self.jobs.storeSize))"
+                ".compareTo(quantity(self.redis.managed.memory)) <= 0",
+                "jobs.storeSize is at most half of redis.managed.memory: sessions and changes need the rest",
+            ),
         )
     )
 
@@ -71,7 +101,16 @@ class WhisperDeploymentSpec(ApiModel):
     )
     fallback: Fallback = Field(Fallback(), description="When a standby pool stands in.")
     credentials: Credentials = Field(Credentials(), description="The server's keys.")
+    sessions: Sessions = Field(Sessions(), description="How long a login lasts.")
+    redis: Redis | None = Field(None, description="Where sessions are kept; absent: each pod has its own.")
     network: Network = Field(Network(), description="Who may reach the pods, and what they may reach.")
+    tls: Tls | None = Field(None, description="TLS of the server itself; absent: plain HTTP inside the cluster.")
     route: Route | None = Field(None, description="How clients outside the cluster come in; absent: the Service only.")
     monitoring: Monitoring = Field(Monitoring(), description="What is made for Prometheus and Grafana.")
     api: Api = Field(Api(), description="What the server accepts.")
+    audit: Audit = Field(Audit(), description="Where it goes who did what.")
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        None, description="The least that the servers log; absent: info. At debug, what is said may be in it."
+    )
+    streams: Streams = Field(Streams(), description="Live speech.")
+    jobs: Jobs = Field(Jobs(), description="Recordings that take longer than a request should.")

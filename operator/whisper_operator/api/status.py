@@ -36,6 +36,12 @@ class PoolStatus(ApiModel):
     stands_in_for: _Text | None = Field(None, description="The pool that this standby replaces now.")
     slots: int | None = Field(None, ge=0, description="Rows of the decoder batches of its pods.")
     slots_in_use: int | None = Field(None, ge=0, description="How many of them are taken, in steps of an eighth.")
+    stream_slots: int | None = Field(
+        None,
+        ge=0,
+        description="Streams of live speech that they could follow, as they measure, give or take an eighth.",
+    )
+    streams: int | None = Field(None, ge=0, description="How many they have, in steps of an eighth.")
     reason: _Text | None = Field(None, description="What keeps its pods from being ready, as one word.")
     message: _Text | None = Field(None, description="The same for people.")
 
@@ -54,8 +60,8 @@ class WhisperDeploymentStatus(ApiModel):
     )
     pools: Annotated[tuple[PoolStatus, ...], Field(max_length=8)] = Field((), description="The pools in order.")
     pools_summary: _Text | None = Field(None, description="The pools in a line: npu 2/2, cpu 0/0.")
-    capacity: int | None = Field(None, ge=0, description="Slots of all pools: requests that compute at the same time.")
-    usage: int | None = Field(None, ge=0, description="How many of them are taken, as the last resync saw it.")
+    capacity: int | None = Field(None, ge=0, description="Streams that the pods could follow, as they measure.")
+    usage: int | None = Field(None, ge=0, description="How many they have, as the last resync saw it.")
     replicas: int = Field(0, ge=0, description="Pods of the first pool.")
     selector: _Text | None = Field(None, description="The labels of the first pool's pods, for autoscalers.")
     url: _Text | None = Field(None, description="Where clients in the cluster reach the server.")

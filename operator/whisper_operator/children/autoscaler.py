@@ -4,7 +4,7 @@ https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 https://keda.sh/docs/latest/scalers/prometheus/
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from whisper_contract.surface import Metric
 from whisper_operator.api.autoscaling import Autoscaling
@@ -16,6 +16,16 @@ from whisper_operator.plan import Plan, PlannedPool
 _SLOTS_IN_USE: Final = 6
 """Of 8: a pod more is on its way before the last row is taken."""
 _QUEUE_AGE_SECONDS: Final = 2.0
+_STREAM_LOAD: Final = 75
+
+
+class _Targets(NamedTuple):
+    """What to aim at, of what is asked for."""
+
+    slots: int | None
+    age_seconds: float | None
+    stream_load: int | None
+    """Percent."""
 
 
 def build_autoscalers(owner: WhisperDeployment, plan: Plan) -> tuple[Manifest, ...]:
@@ -49,20 +59,22 @@ def _autoscaler(owner: WhisperDeployment, planned: PlannedPool, wish: Autoscalin
     return {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": whole, "spec": spec}
 
 
-def _targets(wish: Autoscaling) -> tuple[int | None, float | None]:
-    """Return the slots in use and the age of the queue, in seconds, to aim at."""
-    if wish.slots_in_use is None and wish.queue_age is None and wish.cpu is None:
-        return _SLOTS_IN_USE, _QUEUE_AGE_SECONDS
-    return wish.slots_in_use, duration(wish.queue_age).total_seconds() if wish.queue_age else None
+def _targets(wish: Autoscaling) -> _Targets:
+    if (wish.slots_in_use, wish.queue_age, wish.stream_load, wish.cpu) == (None, None, None, None):
+        return _Targets(_SLOTS_IN_USE, _QUEUE_AGE_SECONDS, _STREAM_LOAD)
+    age_seconds = duration(wish.queue_age).total_seconds() if wish.queue_age else None
+    return _Targets(wish.slots_in_use, age_seconds, wish.stream_load)
 
 
 def _metrics(wish: Autoscaling) -> list[dict[str, Any]]:
-    slots, age_seconds = _targets(wish)
+    aim = _targets(wish)
     metrics: list[dict[str, Any]] = []
-    if slots is not None:
-        metrics.append(_of_pods(Metric.SLOTS_IN_USE, str(slots)))
-    if age_seconds is not None:
-        metrics.append(_of_pods(Metric.QUEUE_AGE, f"{age_seconds:g}"))
+    if aim.slots is not None:
+        metrics.append(_of_pods(Metric.SLOTS_IN_USE, str(aim.slots)))
+    if aim.age_seconds is not None:
+        metrics.append(_of_pods(Metric.QUEUE_AGE, f"{aim.age_seconds:g}"))
+    if aim.stream_load is not None:
+        metrics.append(_of_pods(Metric.STREAM_LOAD, f"{10 * aim.stream_load}m"))
     if wish.cpu is not None:
         target = {"type": "Utilization", "averageUtilization": wish.cpu}
         metrics.append({"type": "Resource", "resource": {"name": "cpu", "target": target}})
@@ -75,13 +87,16 @@ def _of_pods(metric: str, average: str) -> dict[str, Any]:
 
 
 def _triggers(wish: Autoscaling, server: str, pods: str) -> list[dict[str, Any]]:
-    slots, age_seconds = _targets(wish)
+    aim = _targets(wish)
     triggers = []
-    if slots is not None:
-        triggers.append(_trigger(server, f"sum({Metric.SLOTS_IN_USE}{pods})", str(slots), "AverageValue"))
-    if age_seconds is not None:
-        # The oldest of all queues is not shared out among the pods.
-        triggers.append(_trigger(server, f"max({Metric.QUEUE_AGE}{pods})", f"{age_seconds:g}", "Value"))
+    if aim.slots is not None:
+        triggers.append(_trigger(server, f"sum({Metric.SLOTS_IN_USE}{pods})", str(aim.slots), "AverageValue"))
+    if aim.age_seconds is not None:
+        # The oldest of all queues is not shared out among the pods, and neither is a ratio.
+        triggers.append(_trigger(server, f"max({Metric.QUEUE_AGE}{pods})", f"{aim.age_seconds:g}", "Value"))
+    if aim.stream_load is not None:
+        load = f"{aim.stream_load / 100:g}"
+        triggers.append(_trigger(server, f"avg({Metric.STREAM_LOAD}{pods})", load, "Value"))
     return triggers
 
 

@@ -40,11 +40,44 @@ _PANELS: Final = (
         "none",
         ((f"sum({Metric.SLOTS_IN_USE}{{$pods}})", "in use"), (f"sum({Metric.SLOTS}{{$pods}})", "there are")),
     ),
+    _Panel(
+        "Streams",
+        "none",
+        (
+            (f"sum({Metric.STREAMS}{{$pods}})", "open"),
+            (f"sum({Metric.STREAM_SLOTS}{{$pods}})", "there could be"),
+            (f"sum(increase({Metric.STREAM_REFUSALS}{{$pods}}[5m]))", "refused in 5 minutes"),
+        ),
+    ),
+    _Panel(
+        "From a stream's sound to its text",
+        "s",
+        ((_quantile(0.5, Metric.STREAM_LAG), "half"), (_quantile(0.95, Metric.STREAM_LAG), "95 %")),
+    ),
     _Panel("Tokens per second", "none", ((f"sum(rate({Metric.TOKENS}{{$pods}}[5m]))", "tokens"),)),
     _Panel(
         "Withheld by the guard", "none", ((f"sum by (reason) (rate({Metric.GUARD_DROPS}{{$pods}}[5m]))", "{{reason}}"),)
     ),
-    _Panel("Refused because full", "reqps", ((f"sum by (pod) (rate({Metric.OVERLOADS}{{$pods}}[5m]))", "{{pod}}"),)),
+    _Panel("Found the queue full", "reqps", ((f"sum by (pod) (rate({Metric.OVERLOADS}{{$pods}}[5m]))", "{{pod}}"),)),
+    _Panel(
+        "Handed to another pod",
+        "reqps",
+        ((f"sum by (outcome) (rate({Metric.HANDOFFS}{{$pods}}[5m]))", "{{outcome}}"),),
+    ),
+    _Panel(
+        "Refused: too many of one sender",
+        "reqps",
+        ((f"sum by (class) (rate({Metric.RATE_LIMITED}{{$pods}}[5m]))", "{{class}}"),),
+    ),
+    _Panel(
+        "Jobs",
+        "none",
+        (
+            (f"sum({Metric.JOBS_RUNNING}{{$pods}})", "running"),
+            (f"sum by (status) (increase({Metric.JOBS}{{$pods}}[1h]))", "{{status}} in an hour"),
+        ),
+    ),
+    _Panel("The first job has waited", "s", ((f"max({Metric.JOB_QUEUE_AGE}{{$pods}})", "waits"),)),
     _Panel(
         "Pods by device",
         "none",

@@ -5,60 +5,16 @@ https://prometheus-operator.dev/docs/api-reference/api/
 
 import json
 from string import Template
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from whisper_contract.surface import METRICS_PATH, Metric
+from whisper_contract.surface import METRICS_PATH
 from whisper_operator.api.resource import WhisperDeployment
+from whisper_operator.children.alerts import ALERTS, RECORDS, RUNBOOK, Alert, Record
 from whisper_operator.children.dashboard import build_dashboard, pods_of
 from whisper_operator.children.names import POOL_LABEL, Manifest, child_name, metadata, owner_labels
 from whisper_operator.children.service import HEADLESS_LABEL, headless_name
 
 _API: Final = "monitoring.coreos.com/v1"
-_RUNBOOK: Final = "docs/operations.md#alerts"
-
-
-class Alert(NamedTuple):
-    """A rule; `$pods` in its expression stands for the labels of the resource's metrics."""
-
-    name: str
-    expression: str
-    minutes: int
-    severity: str
-    summary: str
-
-
-ALERTS: Final = (
-    Alert("WhisperDown", "absent(up{$pods} == 1)", 5, "critical", "No pod of the resource answers."),
-    Alert(
-        "WhisperOverloaded",
-        f"sum(rate({Metric.OVERLOADS}{{$pods}}[5m])) > 0",
-        10,
-        "warning",
-        "Requests are refused because the queue is full.",
-    ),
-    Alert(
-        "WhisperQueueOld",
-        f"max({Metric.QUEUE_AGE}{{$pods}}) > 30",
-        10,
-        "warning",
-        "Audio waits for more than 30 seconds.",
-    ),
-    Alert(
-        "WhisperErrors",
-        f'sum(rate({Metric.REQUESTS}{{$pods,status=~"5..",status!="503"}}[5m]))'
-        f" > 0.01 * sum(rate({Metric.REQUESTS}{{$pods}}[5m]))",
-        10,
-        "critical",
-        "More than 1 % of the requests fail in the server.",
-    ),
-    Alert(
-        "WhisperSlow",
-        f"histogram_quantile(0.9, sum by (le) (rate({Metric.REAL_TIME_FACTOR}_bucket{{$pods}}[10m]))) > 1",
-        15,
-        "warning",
-        "One transcript in ten takes longer than its audio.",
-    ),
-)
 
 
 def build_monitoring(owner: WhisperDeployment) -> tuple[Manifest, ...]:
@@ -83,21 +39,34 @@ def _service_monitor(owner: WhisperDeployment) -> Manifest:
 
 
 def _rules(owner: WhisperDeployment) -> Manifest:
-    pods = pods_of(owner.metadata.namespace, headless_name(owner.metadata.name))
-    rules = [_rule(owner, alert, pods) for alert in ALERTS]
+    rules = [*(_recording(owner, record) for record in RECORDS), *(_alert(owner, alert) for alert in ALERTS)]
     spec = {"groups": [{"name": f"whisper-{owner.metadata.name}", "rules": rules}]}
     return {"apiVersion": _API, "kind": "PrometheusRule", "metadata": _found(owner, "alerts"), "spec": spec}
 
 
-def _rule(owner: WhisperDeployment, alert: Alert, pods: str) -> dict[str, Any]:
-    where = {"namespace": owner.metadata.namespace, "whisperdeployment": owner.metadata.name}
+def _recording(owner: WhisperDeployment, record: Record) -> dict[str, Any]:
+    return {"record": record.name, "expr": _expression(owner, record.expression), "labels": _where(owner)}
+
+
+def _alert(owner: WhisperDeployment, alert: Alert) -> dict[str, Any]:
     return {
         "alert": alert.name,
-        "expr": Template(alert.expression).substitute(pods=pods),
+        "expr": _expression(owner, alert.expression),
         "for": f"{alert.minutes}m",
-        "labels": {"severity": alert.severity, **where},
-        "annotations": {"summary": alert.summary, "runbook": _RUNBOOK},
+        "labels": {"severity": alert.severity, **_where(owner)},
+        "annotations": {"summary": alert.summary, "runbook": f"{RUNBOOK}#{alert.name.lower()}"},
     }
+
+
+def _expression(owner: WhisperDeployment, expression: str) -> str:
+    """Fill in which series are the resource's."""
+    pods = pods_of(owner.metadata.namespace, headless_name(owner.metadata.name))
+    recorded = ",".join(f'{label}="{value}"' for label, value in _where(owner).items())
+    return Template(expression).substitute(pods=pods, owner=recorded)
+
+
+def _where(owner: WhisperDeployment) -> dict[str, str]:
+    return {"namespace": owner.metadata.namespace, "whisperdeployment": owner.metadata.name}
 
 
 def _dashboard(owner: WhisperDeployment) -> Manifest:

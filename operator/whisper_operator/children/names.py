@@ -70,9 +70,14 @@ def service_name(owner: str) -> str:
     return owner
 
 
+def scheme(owner: WhisperDeployment) -> str:
+    """Return what the server speaks; its ports are named after it."""
+    return "http" if owner.spec.tls is None else "https"
+
+
 def service_url(owner: WhisperDeployment) -> str:
     """Return where clients in the cluster reach the server."""
-    return f"http://{service_name(owner.metadata.name)}.{owner.metadata.namespace}.svc"
+    return f"{scheme(owner)}://{service_name(owner.metadata.name)}.{owner.metadata.namespace}.svc"
 
 
 def metadata(owner: WhisperDeployment, name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any, Final
 from whisper_contract.surface import HTTP_PORT, MANAGEMENT_PORT
 from whisper_operator.api.network import Destination, Peer
 from whisper_operator.api.resource import WhisperDeployment
+from whisper_operator.children.jobs import webhook_egress
 from whisper_operator.children.names import Manifest, child_name, metadata, serving_selector
+from whisper_operator.children.redis import REDIS_PORT, managed_redis, redis_selector
 from whisper_operator.defaults import Defaults
 
 _ANY_POD: Final = (Peer(namespace_labels={}),)
@@ -34,14 +36,44 @@ def build_network_policies(owner: WhisperDeployment, defaults: Defaults) -> tupl
             "ingress": [
                 # Without peers everybody may: an ingress controller on the host's network is no pod to a policy.
                 _ingress(HTTP_PORT, network.clients),
+                *_from_replicas(owner),
                 _ingress(
                     MANAGEMENT_PORT, (*network.management, *_operator(defaults)) if network.management else _ANY_POD
                 ),
             ],
-            "egress": [_DNS, *hub, *(_egress(each) for each in network.egress)],
+            "egress": [
+                _DNS,
+                *hub,
+                *_redis(owner),
+                *_to_replicas(owner),
+                *webhook_egress(owner.spec),
+                *(_egress(each) for each in (*defaults.pod_egress, *network.egress)),
+            ],
         },
     }
     return (policy,)
+
+
+def _redis(owner: WhisperDeployment) -> list[dict[str, Any]]:
+    if managed_redis(owner) is None:
+        return []
+    own = {"podSelector": {"matchLabels": redis_selector(owner.metadata.name)}}
+    return [{"ports": [{"protocol": "TCP", "port": REDIS_PORT}], "to": [own]}]
+
+
+def _from_replicas(owner: WhisperDeployment) -> list[dict[str, Any]]:
+    """Where clients are named, pods are some; where they are not, everybody may."""
+    return [_replicas(owner, "from")] if owner.spec.redis is not None and owner.spec.network.clients else []
+
+
+def _to_replicas(owner: WhisperDeployment) -> list[dict[str, Any]]:
+    """Pods that share a Redis hand requests to each other."""
+    return [] if owner.spec.redis is None else [_replicas(owner, "to")]
+
+
+def _replicas(owner: WhisperDeployment, direction: str) -> dict[str, Any]:
+    others = {"podSelector": {"matchLabels": serving_selector(owner.metadata.name)}}
+    return {"ports": [{"protocol": "TCP", "port": HTTP_PORT}], direction: [others]}
 
 
 def _operator(defaults: Defaults) -> tuple[Peer, ...]:

@@ -1,18 +1,17 @@
-"""The pod of a pool: on its device, and restricted.
-
-https://kubernetes.io/docs/concepts/security/pod-security-standards/
-"""
+"""The pod of a pool: on its device, and restricted."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from whisper_contract.runtime import ENVIRONMENT_PREFIX
 from whisper_contract.surface import HEALTH_PATH, HTTP_PORT, MANAGEMENT_PORT, READY_PATH
 from whisper_operator.api.base import ApiModel
 from whisper_operator.api.pool import Pool
 from whisper_operator.api.resource import WhisperDeployment
-from whisper_operator.children.environment import DRAIN_SECONDS, environment, runtime_config
-from whisper_operator.children.names import pool_selector
+from whisper_operator.children.environment import DRAIN_SECONDS, LEAVING_SECONDS, environment, runtime_config
+from whisper_operator.children.names import pool_selector, scheme
 from whisper_operator.children.resources import container_resources
+from whisper_operator.children.restricted import LOCKED, pod_security, pull_secrets
 from whisper_operator.children.service_account import service_account_name
 from whisper_operator.children.volumes import (
     CA_FILE,
@@ -25,21 +24,14 @@ from whisper_operator.children.volumes import (
 from whisper_operator.defaults import Defaults
 from whisper_operator.devices import profile_of, tolerations_of
 
-_USER: Final = 65532
-"""Who the images run as; no user of a node has this number."""
 _PROBE_SECONDS: Final = 10
-_LEAVING_SECONDS: Final = 5
-"""How long a pod that stops still takes requests: load balancers need this long to hear of it."""
+_STARTUP_PROBE_SECONDS: Final = 2
+"""A small model is ready within seconds, and would wait for the next probe."""
 _MARGIN_SECONDS: Final = 15
 
+_ADDRESS_VARIABLE: Final = f"{ENVIRONMENT_PREFIX}ADVERTISED_HOST"
 _CA_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """Read by OpenSSL's users and by the hub's client."""
-
-_LOCKED: Final = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
 
 
 def build_pod_spec(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> dict[str, Any]:
@@ -48,12 +40,13 @@ def build_pod_spec(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> 
     image = pool.image or defaults.image_for(profile.engine)
     volumes, mounts = server_volumes(owner)
     ca_volumes, ca_mounts = trust(defaults.ca_config_map)
+    logins = (*(each.name for each in pool.image_pull_secrets), *defaults.image_pull_secrets)
     spec: dict[str, Any] = {
         "serviceAccountName": service_account_name(owner.metadata.name),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": _LEAVING_SECONDS + DRAIN_SECONDS + _MARGIN_SECONDS,
-        "securityContext": _security(defaults.render_groups if profile.render_group else ()),
+        "terminationGracePeriodSeconds": LEAVING_SECONDS + DRAIN_SECONDS + _MARGIN_SECONDS,
+        "securityContext": pod_security(defaults.render_groups if profile.render_group else ()),
         "containers": [_server(owner, pool, defaults, image, [*mounts, *ca_mounts])],
         "volumes": [*volumes, *ca_volumes, *_hub_token(owner)],
         "tolerations": [*tolerations_of(pool), *(_plain(each) for each in pool.tolerations)],
@@ -65,7 +58,7 @@ def build_pod_spec(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> 
         "nodeSelector": dict(pool.node_selector),
         # What is empty the API server does not keep: it would be written again and again.
         "affinity": pool.affinity and pool.affinity.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "imagePullSecrets": [_plain(each) for each in pool.image_pull_secrets],
+        "imagePullSecrets": pull_secrets(logins),
         "runtimeClassName": pool.runtime_class_name,
         "priorityClassName": pool.priority_class_name,
     }
@@ -75,30 +68,36 @@ def build_pod_spec(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> 
 def _server(
     owner: WhisperDeployment, pool: Pool, defaults: Defaults, image: str, mounts: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    attempts = int(profile_of(pool).startup.total_seconds()) // _PROBE_SECONDS
+    attempts = int(profile_of(pool).startup.total_seconds()) // _STARTUP_PROBE_SECONDS
     return {
         "name": "server",
         "image": image,
         "args": ["serve"],
         "env": _variables(owner, pool, defaults),
         "ports": [
-            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": scheme(owner), "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "management", "containerPort": MANAGEMENT_PORT, "protocol": "TCP"},
         ],
         "resources": container_resources(owner.spec.model, pool),
-        "securityContext": _LOCKED,
+        "securityContext": LOCKED,
         "volumeMounts": mounts,
         # Ready means that a real clip was transcribed: until then a start goes on, for as long as the device may take.
-        "startupProbe": _probe(READY_PATH, failures=attempts),
+        "startupProbe": _probe(READY_PATH, failures=attempts, seconds=_STARTUP_PROBE_SECONDS),
         "readinessProbe": _probe(READY_PATH, failures=2),
         "livenessProbe": _probe(HEALTH_PATH, failures=3),
-        "lifecycle": {"preStop": {"sleep": {"seconds": _LEAVING_SECONDS}}},
     }
 
 
-def _variables(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> list[dict[str, str]]:
+def _variables(owner: WhisperDeployment, pool: Pool, defaults: Defaults) -> list[dict[str, Any]]:
     computed = {each["name"]: each["value"] for each in environment(runtime_config(owner, pool))}
-    return _merged(defaults, computed, pool)
+    return [*_merged(defaults, computed, pool), *_own_address(owner)]
+
+
+def _own_address(owner: WhisperDeployment) -> list[dict[str, Any]]:
+    """Pods that share a Redis tell each other where they are: a full one hands requests to the others."""
+    if owner.spec.redis is None:
+        return []
+    return [{"name": _ADDRESS_VARIABLE, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}}]
 
 
 def _merged(defaults: Defaults, computed: Mapping[str, str], pool: Pool) -> list[dict[str, str]]:
@@ -109,9 +108,9 @@ def _merged(defaults: Defaults, computed: Mapping[str, str], pool: Pool) -> list
     return [{"name": name, "value": value} for name, value in whole.items()]
 
 
-def _probe(path: str, *, failures: int) -> dict[str, Any]:
+def _probe(path: str, *, failures: int, seconds: int = _PROBE_SECONDS) -> dict[str, Any]:
     get = {"path": path, "port": "management", "scheme": "HTTP"}
-    return {"httpGet": get, "periodSeconds": _PROBE_SECONDS, "timeoutSeconds": 5, "failureThreshold": failures}
+    return {"httpGet": get, "periodSeconds": seconds, "timeoutSeconds": 5, "failureThreshold": failures}
 
 
 def _fetch(owner: WhisperDeployment, pool: Pool, defaults: Defaults, image: str) -> list[dict[str, Any]]:
@@ -131,7 +130,7 @@ def _fetch(owner: WhisperDeployment, pool: Pool, defaults: Defaults, image: str)
             "args": ["fetch-model", owner.spec.model.name, "--revision", hub.revision],
             "env": _merged(defaults, variables, pool),
             "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
-            "securityContext": _LOCKED,
+            "securityContext": LOCKED,
             "volumeMounts": mounts,
         }
     ]
@@ -142,19 +141,6 @@ def _hub_token(owner: WhisperDeployment) -> list[dict[str, Any]]:
     if hub is None or hub.token_secret is None:
         return []
     return [{"name": "hub-token", "secret": {"secretName": hub.token_secret.name, "defaultMode": 0o440}}]
-
-
-def _security(groups: tuple[int, ...]) -> dict[str, Any]:
-    context: dict[str, Any] = {
-        "runAsNonRoot": True,
-        "runAsUser": _USER,
-        "runAsGroup": _USER,
-        "fsGroup": _USER,
-        # Changing the owner of every file of a large cache would delay each start.
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    return context | ({"supplementalGroups": list(groups)} if groups else {})
 
 
 def _plain(model: ApiModel) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from whisper_operator.children.names import (
     metadata,
     pool_name,
     pool_selector,
+    scheme,
     service_name,
     serving_selector,
 )
 
-PUBLISHED_PORT: Final = 80
-"""Where clients in the cluster, and routes from outside, find the server."""
+_PUBLISHED_PORTS: Final = {"http": 80, "https": 443}
 
 HEADLESS_LABEL: Final = {"whisperoperator.dev/service": "pods"}
 """Tells Prometheus the one Service, of several, through which each pod is read once."""
@@ -25,7 +25,7 @@ def build_services(owner: WhisperDeployment) -> tuple[Manifest, ...]:
     """Build them all."""
     name = owner.metadata.name
     everyone = serving_selector(name)
-    port = {"name": "http", "port": PUBLISHED_PORT, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"}
+    port = _port(owner, published_port(owner))
     shared = _service(owner, service_name(name), everyone, {"ports": [port]})
     pools = (
         _service(owner, pool_name(name, pool.name), pool_selector(name, pool.name), {"ports": [port]})
@@ -34,15 +34,25 @@ def build_services(owner: WhisperDeployment) -> tuple[Manifest, ...]:
     return (shared, *pools, _headless(owner, everyone))
 
 
+def published_port(owner: WhisperDeployment) -> int:
+    """Return where clients in the cluster, and routes from outside, find the server."""
+    return _PUBLISHED_PORTS[scheme(owner)]
+
+
 def headless_name(owner: str) -> str:
     """Return the name of the Service through which each pod is found."""
     return child_name(owner, "pods")
 
 
+def _port(owner: WhisperDeployment, number: int) -> dict[str, Any]:
+    spoken = scheme(owner)
+    return {"name": spoken, "port": number, "targetPort": spoken, "protocol": "TCP", "appProtocol": spoken}
+
+
 def _headless(owner: WhisperDeployment, selector: dict[str, str]) -> Manifest:
     """Pods are found here before they are ready, too: their management port tells why they are not."""
     ports = [
-        {"name": "http", "port": HTTP_PORT, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"},
+        _port(owner, HTTP_PORT),
         {"name": "management", "port": MANAGEMENT_PORT, "targetPort": "management", "protocol": "TCP"},
     ]
     spec = {"clusterIP": "None", "publishNotReadyAddresses": True, "ports": ports}

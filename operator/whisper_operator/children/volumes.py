@@ -4,12 +4,16 @@ from typing import Any, Final
 
 from whisper_operator.api.model import Model
 from whisper_operator.api.resource import WhisperDeployment
+from whisper_operator.children.audit import audit_volumes
 from whisper_operator.children.credentials import credentials_name
 from whisper_operator.children.model_cache import cache_claim_name
+from whisper_operator.children.redis import URL, redis_secret_name
+from whisper_operator.children.tls import tls_volumes
 
 CACHE_FOLDER: Final = "/cache"
 MODEL_FOLDER: Final = "/model"
 CREDENTIALS_FOLDER: Final = "/etc/whisper/credentials"
+REDIS_FOLDER: Final = "/etc/whisper/redis"
 HUB_TOKEN_FOLDER: Final = "/etc/whisper/hub"  # noqa: S105 - a folder, not a token
 
 
@@ -48,6 +52,15 @@ def server_volumes(owner: WhisperDeployment) -> tuple[list[dict[str, Any]], list
         *writable_mounts(),
         {"name": "credentials", "mountPath": CREDENTIALS_FOLDER, "readOnly": True},
     ]
+    redis = redis_secret_name(owner)
+    if redis is not None:
+        # The address alone: the settings of a managed one are its own.
+        items = [{"key": URL, "path": URL}]
+        volumes.append({"name": "redis", "secret": {"secretName": redis, "items": items, "defaultMode": 0o440}})
+        mounts.append({"name": "redis", "mountPath": REDIS_FOLDER, "readOnly": True})
+    for more_volumes, more_mounts in (tls_volumes(owner), audit_volumes(owner)):
+        volumes += more_volumes
+        mounts += more_mounts
     model = _mounted_model(owner.spec.model)
     if model is not None:
         volumes.append(model)

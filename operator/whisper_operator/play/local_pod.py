@@ -3,11 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from whisper_contract.runtime import ENVIRONMENT_PREFIX
 from whisper_operator.children.names import Manifest
-from whisper_operator.children.volumes import CACHE_FOLDER, CREDENTIALS_FOLDER
+from whisper_operator.children.tls import CLIENT_CA_FOLDER, TLS_FOLDER
+from whisper_operator.children.volumes import CACHE_FOLDER, CREDENTIALS_FOLDER, REDIS_FOLDER
+
+_NOT_HERE: Final = (REDIS_FOLDER, TLS_FOLDER, CLIENT_CA_FOLDER)
+"""Somebody's Secrets."""
+_NOBODY_HERE: Final = (f"{ENVIRONMENT_PREFIX}AUDIT_SYSLOG_", f"{ENVIRONMENT_PREFIX}AUDIT_HTTP_")
+"""Begin the names of what a SIEM needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,15 @@ def local_pod(deployment: Manifest, machine: Machine, ports: tuple[int, int]) ->
         "MANAGEMENT_HOST": "127.0.0.1",
         "PORT": str(ports[0]),
         "MANAGEMENT_PORT": str(ports[1]),
+        # The front door knows at once which server stays.
+        "LEAVING_SECONDS": "0",
         # A person reads it, not a collector.
         "LOG_FORMAT": "text",
-        "LOG_LEVEL": "warning",
     }
-    environment = _environment(server, machine) | {f"{ENVIRONMENT_PREFIX}{name}": value for name, value in here.items()}
+    quiet = {f"{ENVIRONMENT_PREFIX}LOG_LEVEL": "warning"}
+    environment = (
+        quiet | _environment(server, machine) | {f"{ENVIRONMENT_PREFIX}{name}": value for name, value in here.items()}
+    )
     first = spec.get("initContainers", ())
     return LocalPod(
         preparations=tuple(tuple(container["args"]) for container in first),
@@ -59,7 +69,14 @@ def local_pod(deployment: Manifest, machine: Machine, ports: tuple[int, int]) ->
 
 
 def _environment(container: Mapping[str, Any], machine: Machine) -> dict[str, str]:
-    return {each["name"]: _translated(each["value"], machine) for each in container.get("env", ())}
+    """Return a container's variables but those that name what is not here: a Redis, a SIEM, an address."""
+    given = {each["name"]: each["value"] for each in container.get("env", ()) if "value" in each}
+    variables = {name: _translated(value, machine) for name, value in given.items()}
+    return {
+        name: value
+        for name, value in variables.items()
+        if not (value.startswith(_NOT_HERE) or name.startswith(_NOBODY_HERE))
+    }
 
 
 def _translated(value: str, machine: Machine) -> str:

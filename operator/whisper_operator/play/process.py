@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from dataclasses import dataclass
 from typing import Final
@@ -13,9 +12,12 @@ import urllib3
 from whisper_contract.surface import READY_PATH
 from whisper_operator.children.names import Manifest
 from whisper_operator.play.local_pod import LocalPod, Machine, local_pod
+from whisper_operator.play.ports import free_port
 
 _PROGRAM: Final = (sys.executable, "-m", "whisper_inference")
 _PROBE_SECONDS: Final = 1.0
+_STANDARD_ERROR: Final = 2
+"""All that servers print goes there: this program's own output is the text that it was asked for."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,9 @@ async def _run(pod: LocalPod) -> int:
     environment = os.environ | pod.environment
     for arguments in (*pod.preparations, pod.arguments):
         # Its own process group: Ctrl-C reaches this program alone, which then lets the servers drain.
-        process = await asyncio.create_subprocess_exec(*_PROGRAM, *arguments, env=environment, start_new_session=True)
+        process = await asyncio.create_subprocess_exec(
+            *_PROGRAM, *arguments, env=environment, start_new_session=True, stdout=_STANDARD_ERROR
+        )
         try:
             code = await process.wait()
         except asyncio.CancelledError:
@@ -69,10 +73,3 @@ async def _run(pod: LocalPod) -> int:
         if code:
             return code
     return 0
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -17,7 +17,7 @@ import urllib3
 
 from whisper_contract.surface import DEVICE_HEADER, TRANSCRIPTIONS_PATH
 from whisper_operator.api.resource import WhisperDeployment
-from whisper_operator.children.credentials import API_KEY
+from whisper_operator.children.credentials import ADMIN_PASSWORD, API_KEY, SECRET_KEY
 from whisper_operator.play.front_door import open_front_door
 from whisper_operator.play.local_pod import Machine
 from whisper_operator.play.stage import Stage
@@ -44,9 +44,10 @@ async def play(owner: WhisperDeployment, wish: Wish, say: Callable[[str], None],
     Raises:
         PlayFailed: No pool serves, or a file could not be transcribed.
     """
-    key = secrets.token_urlsafe(32)
+    keys = {name: secrets.token_urlsafe(32) for name in (API_KEY, ADMIN_PASSWORD, SECRET_KEY)}
     with tempfile.TemporaryDirectory(prefix="whisper-") as folder:
-        _write_secret(Path(folder, API_KEY), key)
+        for name, value in keys.items():
+            _write_secret(Path(folder, name), value)
         stage = Stage(owner, Machine(wish.cache, Path(folder), wish.models), lambda: datetime.now(UTC), say)
         running = asyncio.create_task(stage.run())
         stopped = _on_signals()
@@ -57,9 +58,16 @@ async def play(owner: WhisperDeployment, wish: Wish, say: Callable[[str], None],
                 return
             if wish.files:
                 for file in wish.files:
-                    show(await asyncio.to_thread(_transcribe, url, key, file, say))
+                    show(await asyncio.to_thread(_transcribe, url, keys[API_KEY], file, say))
                 return
-            say(f"\nURL  {url}\nKey  {key}\n\nCtrl-C ends it.")
+            say(f"\nURL       {url}\nKey       {keys[API_KEY]}\nUser      admin\nPassword  {keys[ADMIN_PASSWORD]}\n")
+            if owner.spec.redis is not None:
+                say("There is no Redis here: each pool keeps its own sessions.\n")
+            if owner.spec.tls is not None:
+                say("There is no certificate here: it speaks plain HTTP, on loopback alone.\n")
+            if owner.spec.audit.syslog is not None or owner.spec.audit.http is not None:
+                say("There is no SIEM here: the audit is in the log, and at /api/v1/audit.\n")
+            say("Ctrl-C ends it.")
             await stopped.wait()
         finally:
             door.close()

@@ -34,12 +34,16 @@ def autoscaler(pool: dict[str, Any]) -> Manifest:
     return next(child for child in children_of(resource(pools=[pool])) if child["kind"] in kinds)
 
 
-def test_by_default_it_looks_at_slots_and_the_age_of_the_queue() -> None:
+def test_by_default_it_looks_at_slots_the_age_of_the_queue_and_streams() -> None:
     spec = autoscaler(NVIDIA | SCALED)["spec"]
     assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 5)
     assert spec["scaleTargetRef"]["name"] == deployment_name("gpu")
     found = {each["pods"]["metric"]["name"]: each["pods"]["target"]["averageValue"] for each in spec["metrics"]}
-    assert found == {"whisper_slots_in_use": "6", "whisper_queue_age_seconds": "2"}
+    assert found == {
+        "whisper_slots_in_use": "6",
+        "whisper_queue_age_seconds": "2",
+        "whisper_stream_load_ratio": "750m",
+    }
 
 
 def test_only_what_is_named_counts() -> None:
@@ -50,10 +54,16 @@ def test_only_what_is_named_counts() -> None:
 
 
 def test_with_prometheus_keda_reads_there_and_a_missing_metric_is_not_zero() -> None:
-    wish = {"maxReplicas": 5, "slotsInUse": 4, "queueAge": "3s", "prometheus": "http://prometheus:9090"}
+    wish = {
+        "maxReplicas": 5,
+        "slotsInUse": 4,
+        "queueAge": "3s",
+        "streamLoad": 60,
+        "prometheus": "http://prometheus:9090",
+    }
     scaled = autoscaler(NVIDIA | {"autoscaling": wish})
     assert scaled["kind"] == "ScaledObject"
-    slots, age = scaled["spec"]["triggers"]
+    slots, age, streams = scaled["spec"]["triggers"]
     pods = f'namespace="default",pod=~"{deployment_name("gpu")}-.*"'
     assert slots["metadata"] == {
         "serverAddress": "http://prometheus:9090",
@@ -62,6 +72,16 @@ def test_with_prometheus_keda_reads_there_and_a_missing_metric_is_not_zero() -> 
         "ignoreNullValues": "false",
     }
     assert (age["metricType"], age["metadata"]["threshold"]) == ("Value", "3")
+    assert (streams["metricType"], streams["metadata"]["threshold"]) == ("Value", "0.6")
+    assert streams["metadata"]["query"] == f"avg(whisper_stream_load_ratio{{{pods}}})"
+
+
+@pytest.mark.parametrize(
+    ("wish", "queries"), [({"slotsInUse": 4}, ["sum"]), ({"queueAge": "3s"}, ["max"]), ({"streamLoad": 60}, ["avg"])]
+)
+def test_keda_reads_only_what_is_named(wish: dict[str, Any], queries: list[str]) -> None:
+    scaled = autoscaler(NVIDIA | {"autoscaling": wish | {"maxReplicas": 5, "prometheus": "http://prometheus"}})
+    assert [trigger["metadata"]["query"][:3] for trigger in scaled["spec"]["triggers"]] == queries
 
 
 def hand_over(deployment: Manifest, count: int) -> None:

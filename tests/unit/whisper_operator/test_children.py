@@ -1,5 +1,6 @@
 """The children of the examples, against golden manifests, and what holds for the children of any resource."""
 
+import itertools
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from tests.support.examples import EXAMPLES, resources_of
 from tests.support.resources import CPU, DEFAULTS, NPU, NVIDIA, STANDBY, START, children_of, resource
 from whisper_contract.runtime import ENVIRONMENT_PREFIX, RuntimeConfig
 from whisper_operator.api.crd import LONGEST_NAME
@@ -21,7 +23,6 @@ from whisper_operator.children.network_policy import build_network_policies
 from whisper_operator.children.pod import build_pod_spec
 from whisper_operator.render import render_children
 
-EXAMPLES: Final = sorted(Path("examples").glob("*.yaml"))
 GOLDEN: Final = Path("tests/golden")
 
 HUB: Final = {"name": "openai/whisper-base", "source": {"huggingFace": {}}}
@@ -30,8 +31,9 @@ INTEL: Final[dict[str, Any]] = {"name": "gpu", "device": "gpu", "vendor": "intel
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_give_these_manifests(example: Path, request: pytest.FixtureRequest) -> None:
-    owner = parse(yaml.safe_load(example.read_text()))
-    rendered = yaml.safe_dump_all(render_children(owner, DEFAULTS, START), sort_keys=False)
+    owners = map(parse, resources_of(example))
+    children = itertools.chain.from_iterable(render_children(owner, DEFAULTS, START) for owner in owners)
+    rendered = yaml.safe_dump_all(children, sort_keys=False)
     golden = GOLDEN / example.name
     if request.config.getoption("--update-golden"):
         golden.write_text(rendered)
@@ -165,8 +167,9 @@ def test_the_server_reads_back_what_it_was_told() -> None:
 
 def test_termination_waits_for_the_drain() -> None:
     spec = pod_spec(resource(), "cpu")
-    leaving = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain = float(variables(resource(), "cpu")["WHISPER_DRAIN_SECONDS"])
+    told = variables(resource(), "cpu")
+    leaving, drain = (float(told[f"WHISPER_{name}_SECONDS"]) for name in ("LEAVING", "DRAIN"))
+    assert leaving > 0
     assert spec["terminationGracePeriodSeconds"] > leaving + drain
 
 
@@ -224,6 +227,17 @@ def test_peers_and_destinations_are_as_they_are_written() -> None:
         {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"protocol": "TCP", "port": 8443}]},
         {"to": [{"ipBlock": {"cidr": "fd00::/8"}}]},
     ]
+
+
+def test_webhooks_reach_public_addresses_and_the_networks_that_are_named() -> None:
+    hooks = {"destinations": ["hooks.example.org", "*.example.com:8443"], "networks": ["10.1.0.0/16"]}
+    before = build_network_policies(resource(), DEFAULTS)[0]["spec"]["egress"]
+    (policy,) = build_network_policies(resource(jobs={"webhooks": hooks}), DEFAULTS)
+    (added,) = [rule for rule in policy["spec"]["egress"] if rule not in before]
+    assert [each["port"] for each in added["ports"]] == [443, 8443]
+    blocks = [each["ipBlock"] for each in added["to"]]
+    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "::/0", "10.1.0.0/16"]
+    assert {"10.0.0.0/8", "169.254.0.0/16"} <= set(blocks[0]["except"])
 
 
 def test_the_operator_may_always_ask_pods_how_busy_they_are() -> None:

@@ -12,6 +12,7 @@ from whisper_operator.api.spec import WhisperDeploymentSpec
 HUB: Final = {"name": "openai/whisper-base", "source": {"huggingFace": {}}}
 CLAIM: Final = {"claimName": "models"}
 IMAGE: Final = {"reference": "models:1"}
+HOOKS: Final[dict[str, Any]] = {"destinations": ["hooks.example.org", "*.example.com:8443"]}
 INGRESS: Final = {"host": "a.example"}
 GATEWAY: Final = {"host": "a.example", "kind": "httpRoute", "gateway": {"name": "public"}}
 TAINT: Final = {"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 5}
@@ -37,9 +38,19 @@ def tainted(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a tole
     return pool(tolerations=[TAINT | fields])
 
 
+def stood(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a toleration
+    """The same of a taint of any value."""
+    return pool(tolerations=[{"key": "a"} | fields])
+
+
 def spread(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a constraint
     """A spec with one pool that spreads."""
     return pool(topologySpreadConstraints=[fields])
+
+
+def managed(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a Redis
+    """A spec with a Redis of its own."""
+    return {"redis": {"managed": fields}}
 
 
 CHANGES: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
@@ -87,6 +98,7 @@ CHANGES: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "pools[].replicas": ({"pools": [NPU, CPU]}, {"pools": [NPU, CPU | {"replicas": 2}]}),
     "pools[].autoscaling.minReplicas": (scaled(), scaled(minReplicas=2)),
     "pools[].autoscaling.maxReplicas": (scaled(), scaled(maxReplicas=6)),
+    "pools[].autoscaling.streamLoad": (scaled(), scaled(streamLoad=50)),
     "pools[].autoscaling.slotsInUse": (scaled(), scaled(slotsInUse=3)),
     "pools[].autoscaling.queueAge": (scaled(), scaled(queueAge="9s")),
     "pools[].autoscaling.cpu": (scaled(), scaled(cpu=70)),
@@ -98,9 +110,9 @@ CHANGES: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "pools[].nodeSelector": (pool(), pool(nodeSelector={"a": "b"})),
     "pools[].affinity": (pool(), pool(affinity={"podAntiAffinity": {}})),
     "pools[].tolerations[].key": (tainted(), tainted(key="other")),
-    "pools[].tolerations[].operator": (tainted(), tainted(operator="Exists")),
+    "pools[].tolerations[].operator": (stood(), stood(operator="Exists")),
     "pools[].tolerations[].value": (tainted(), tainted(value="other")),
-    "pools[].tolerations[].effect": (tainted(), tainted(effect="NoSchedule")),
+    "pools[].tolerations[].effect": (stood(effect="NoExecute"), stood(effect="NoSchedule")),
     "pools[].tolerations[].tolerationSeconds": (tainted(), tainted(tolerationSeconds=6)),
     "pools[].runtimeClassName": (pool(), pool(runtimeClassName="nvidia")),
     "pools[].priorityClassName": (pool(), pool(priorityClassName="high")),
@@ -142,8 +154,71 @@ CHANGES: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         {"monitoring": {"alerts": True}},
         {"monitoring": {"alerts": True, "labels": {"release": "kps"}}},
     ),
+    "sessions.idleTimeout": ({}, {"sessions": {"idleTimeout": "1m"}}),
+    "sessions.streamTokenLifetime": ({}, {"sessions": {"streamTokenLifetime": "5m"}}),
+    "sessions.absoluteTimeout": ({}, {"sessions": {"absoluteTimeout": "1h"}}),
+    "sessions.retention": ({}, {"sessions": {"retention": "48h"}}),
+    "redis.secretName": ({}, {"redis": {"secretName": "mine"}}),
+    "redis.managed.image": (managed(), managed(image="redis:7")),
+    "redis.managed.memory": (managed(), managed(memory="1Gi")),
+    "redis.managed.size": (managed(), managed(size="2Gi")),
+    "redis.managed.storageClassName": (managed(), managed(storageClassName="fast")),
+    "tls.secretName": ({"tls": {"secretName": "mine"}}, {"tls": {"secretName": "other"}}),
+    "tls.clientCASecretName": (
+        {"tls": {"secretName": "mine"}},
+        {"tls": {"secretName": "mine", "clientCASecretName": "theirs"}},
+    ),
     "api.maxUploadSize": ({}, {"api": {"maxUploadSize": "1Mi"}}),
+    "api.legacy": ({}, {"api": {"legacy": True}}),
+    "api.trustedProxies": ({}, {"api": {"trustedProxies": ["10.0.0.0/8"]}}),
+    "api.corsOrigins": ({}, {"api": {"corsOrigins": ["https://app.example.org"]}}),
+    "api.rateLimits.transcriptions": ({}, {"api": {"rateLimits": {"transcriptions": "9/minute"}}}),
+    "api.rateLimits.reads": ({}, {"api": {"rateLimits": {"reads": "9/minute"}}}),
+    "api.rateLimits.logins": ({}, {"api": {"rateLimits": {"logins": "9/minute"}}}),
+    "api.rateLimits.refusals": ({}, {"api": {"rateLimits": {"refusals": "unlimited"}}}),
+    "api.quotas.concurrentRequests": ({}, {"api": {"quotas": {"concurrentRequests": 2}}}),
+    "api.quotas.concurrentStreams": ({}, {"api": {"quotas": {"concurrentStreams": 2}}}),
+    "api.quotas.audioSecondsPerDay": ({}, {"api": {"quotas": {"audioSecondsPerDay": 3600}}}),
+    "api.maxConnections": ({}, {"api": {"maxConnections": 100}}),
     "api.maxAudioDuration": ({}, {"api": {"maxAudioDuration": "1m"}}),
+    "audit.retention": ({}, {"audit": {"retention": "24h"}}),
+    "audit.syslog.address": ({}, {"audit": {"syslog": {"address": "siem.example.org"}}}),
+    "audit.syslog.caSecretName": (
+        {"audit": {"syslog": {"address": "siem"}}},
+        {"audit": {"syslog": {"address": "siem", "caSecretName": "siem-ca"}}},
+    ),
+    "audit.http.url": ({}, {"audit": {"http": {"url": "https://siem/events"}}}),
+    "audit.http.tokenSecret.name": (
+        {"audit": {"http": {"url": "https://siem"}}},
+        {"audit": {"http": {"url": "https://siem", "tokenSecret": {"name": "siem"}}}},
+    ),
+    "audit.http.tokenSecret.key": (
+        {"audit": {"http": {"url": "https://siem", "tokenSecret": {"name": "siem"}}}},
+        {"audit": {"http": {"url": "https://siem", "tokenSecret": {"name": "siem", "key": "mine"}}}},
+    ),
+    "streams.partialInterval": ({}, {"streams": {"partialInterval": "500ms"}}),
+    "streams.endpointSilence": ({}, {"streams": {"endpointSilence": "1s"}}),
+    "streams.resumeWindow": ({}, {"streams": {"resumeWindow": "10m"}}),
+    "streams.idleTimeout": ({}, {"streams": {"idleTimeout": "5m"}}),
+    "streams.longest": ({}, {"streams": {"longest": "1h"}}),
+    "streams.maxPerPod": ({}, {"streams": {"maxPerPod": 10}}),
+    "streams.measured": ({}, {"streams": {"measured": False}}),
+    "logLevel": ({}, {"logLevel": "debug"}),
+    "jobs.maxAudioDuration": ({}, {"jobs": {"maxAudioDuration": "1h"}}),
+    "jobs.maxUploadSize": ({}, {"jobs": {"maxUploadSize": "1Mi"}}),
+    "jobs.retention": ({}, {"jobs": {"retention": "1h"}}),
+    "jobs.storeSize": ({}, {"jobs": {"storeSize": "1Mi"}}),
+    "jobs.maxPerOwner": ({}, {"jobs": {"maxPerOwner": 5}}),
+    "jobs.atOnce": ({}, {"jobs": {"atOnce": 1}}),
+    "jobs.webhooks.destinations": ({}, {"jobs": {"webhooks": HOOKS}}),
+    "jobs.webhooks.networks": (
+        {"jobs": {"webhooks": HOOKS}},
+        {"jobs": {"webhooks": HOOKS | {"networks": ["10.1.0.0/16"]}}},
+    ),
+    "jobs.webhooks.plainHttp": (
+        {"jobs": {"webhooks": HOOKS}},
+        {"jobs": {"webhooks": HOOKS | {"plainHttp": True}}},
+    ),
 }
 """For each field two specs that differ in it."""
 

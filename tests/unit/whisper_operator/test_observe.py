@@ -1,10 +1,11 @@
 """What Deployments and pods say, and what it means for people."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.support.resources import NPU, pod, resource, unschedulable
+from tests.support.resources import NPU, START, pod, resource, unschedulable
 from whisper_operator.observation import ObservedPool
 from whisper_operator.observe import diagnose, observe_pool
 
@@ -49,6 +50,41 @@ def test_a_pod_that_starts_or_runs_is_no_trouble(status: dict[str, Any]) -> None
     assert diagnose(POOL, pod("live", "npu", status)) is None
 
 
+def restarted(ran: timedelta, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a container's status
+    """The status of a pod whose container ended after so long, and begins again."""
+    ended = {"exitCode": 0, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": f"{START + ran:%Y-%m-%dT%H:%M:%SZ}"}
+    status = {"ready": False, "started": False, "state": {"running": {}}, "lastState": {"terminated": ended}}
+    return {"containerStatuses": [status | fields]}
+
+
+def test_a_start_that_takes_longer_than_its_device_may_is_said() -> None:
+    trouble = diagnose(POOL, pod("live", "npu", restarted(timedelta(minutes=25, seconds=35))))
+    assert trouble is not None
+    assert trouble.reason == "StartTooSlow"
+    assert "25 minutes" in trouble.message
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        restarted(timedelta(minutes=10)),
+        restarted(timedelta(days=3)),
+        restarted(timedelta(minutes=26), started=True),
+        {"initContainerStatuses": restarted(timedelta(minutes=26))["containerStatuses"]},
+    ],
+    ids=["it ended sooner", "it had served", "it has started since", "it was the download"],
+)
+def test_a_restart_for_another_reason_is_no_slow_start(status: dict[str, Any]) -> None:
+    assert diagnose(POOL, pod("live", "npu", status)) is None
+
+
+def test_pods_that_never_come_to_a_start_are_told_by_the_deployment() -> None:
+    stuck = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    trouble = observe_pool(POOL, deployment(conditions=[stuck]), None, ()).trouble
+    assert trouble is not None
+    assert (trouble.reason, "kubectl describe pod" in trouble.message) == ("StartTooSlow", True)
+
+
 def deployment(**status: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a status
     """A Deployment of two, at its second generation."""
     return {"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": {"observedGeneration": 2} | status}
@@ -78,8 +114,18 @@ def test_pods_of_other_pools_are_not_this_pool_s_trouble() -> None:
 
 
 def test_pods_that_were_never_admitted_are_told_by_the_deployment() -> None:
-    condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota."}
-    trouble = observe_pool(POOL, deployment(conditions=[condition]), None, ()).trouble
+    fine = {"type": "Available", "status": "True"}
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota."}
+    trouble = observe_pool(POOL, deployment(conditions=[fine, refused]), None, ()).trouble
+    assert observe_pool(POOL, deployment(conditions=[fine]), None, ()).trouble is None
     assert trouble is not None
     assert trouble.reason == "PodsRefused"
     assert trouble.message == "Pods are not admitted: exceeded quota."
+
+
+def test_an_autoscaler_that_works_or_rests_is_no_trouble() -> None:
+    conditions = [
+        {"type": "AbleToScale", "status": "True"},
+        {"type": "ScalingActive", "status": "False", "reason": "ScalingDisabled"},
+    ]
+    assert observe_pool(POOL, deployment(), {"status": {"conditions": conditions}}, ()).scaling is None

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
 
-from tests.support.ports import free_port
 from whisper_inference.observability.metrics import Metrics
-from whisper_operator.observation import Slots
+from whisper_inference.streaming.capacity import Standing
+from whisper_operator.observation import Busy, Slots
+from whisper_operator.play.ports import free_port
 from whisper_operator.pod_client import HttpPodClient
 
 
@@ -19,7 +20,10 @@ def pods() -> Iterator[Callable[[int, int], int]]:
 
     def start(in_use: int, total: int) -> int:
         registry, port = CollectorRegistry(), free_port()
-        Metrics(registry).slots_changed(in_use, total)
+        metrics = Metrics(registry)
+        metrics.slots_changed(in_use, total)
+        metrics.streams.follow(lambda: Standing(2, 5))
+        metrics.stream_open().__enter__()
         servers.append(start_http_server(port, "127.0.0.1", registry))
         return port
 
@@ -30,12 +34,12 @@ def pods() -> Iterator[Callable[[int, int], int]]:
         thread.join()
 
 
-def ask(port: int, addresses: Iterable[str]) -> Slots | None:
+def ask(port: int, addresses: Iterable[str]) -> Busy | None:
     """Ask pods on one port."""
     client = HttpPodClient(port)
 
-    async def whole() -> Slots | None:
-        return await client.slots(addresses)
+    async def whole() -> Busy | None:
+        return await client.busy(addresses)
 
     try:
         return asyncio.run(whole())
@@ -45,8 +49,8 @@ def ask(port: int, addresses: Iterable[str]) -> Slots | None:
 
 def test_what_pods_say_is_added_up_and_who_does_not_answer_is_left_out(pods: Callable[[int, int], int]) -> None:
     port = pods(3, 8)
-    assert ask(port, ["127.0.0.1", "127.0.0.1"]) == Slots(6, 16)
-    assert ask(port, ["127.0.0.1", "127.0.0.2"]) == Slots(3, 8)
+    assert ask(port, ["127.0.0.1", "127.0.0.1"]) == Busy(Slots(6, 16), Slots(2, 14))
+    assert ask(port, ["127.0.0.1", "127.0.0.2"]) == Busy(Slots(3, 8), Slots(1, 7))
     assert ask(port, []) is None
 
 

@@ -14,8 +14,8 @@ from tests.support.resources import (
     unschedulable,
 )
 from tests.support.world import KEY, World
-from whisper_operator.errors import Refused, Unavailable
-from whisper_operator.observation import Slots
+from whisper_operator.errors import AlreadyExists, Refused, Unavailable
+from whisper_operator.observation import Busy, Slots
 from whisper_operator.watched import WatchedIndex, pack
 
 
@@ -68,17 +68,50 @@ def test_capacity_and_usage_are_what_the_pods_say_in_steps() -> None:
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     for pool, address in (("npu", "10.0.0.1"), ("cpu", "10.0.0.2")):
         world.cluster.put(pod("live", pool, ready | {"podIP": address}, name=address))
-    world.pods.busy = {"10.0.0.1": Slots(1, 32), "10.0.0.2": Slots(3, 8)}
+    npu, cpu = Busy(Slots(1, 32), Slots(17, 80)), Busy(Slots(3, 8), Slots(1, 4))
+    world.pods.said = {"10.0.0.1": npu, "10.0.0.2": cpu}
     world.settle()
     status = world.cluster.find("WhisperDeployment", "live")["status"]
-    assert (status["capacity"], status["usage"]) == (40, 7)
-    world.pods.busy["10.0.0.1"] = Slots(3, 32)
+    assert (status["capacity"], status["usage"]) == (84, 21)
+    assert [(pool["slots"], pool["slotsInUse"]) for pool in status["pools"]] == [(32, 4), (8, 3)]
+    assert [(pool["streamSlots"], pool["streams"]) for pool in status["pools"]] == [(80, 20), (4, 1)]
+    world.pods.said["10.0.0.1"] = Busy(Slots(3, 32), Slots(19, 89))
     assert world.reconcile() == []
-    world.pods.busy = {}  # nobody answers: the last word holds
+    world.pods.said = {}  # nobody answers: the last word holds
     assert world.reconcile() == []
+    world.pods.said = {"10.0.0.1": npu._replace(streams=Slots(17, 60)), "10.0.0.2": cpu}
+    world.reconcile()
+    assert world.cluster.find("WhisperDeployment", "live")["status"]["capacity"] == 64
     let_pods_be_ready(world.deployment(deployment_name("npu")), 0)
     world.reconcile()
-    assert world.cluster.find("WhisperDeployment", "live")["status"]["capacity"] == 8
+    assert world.cluster.find("WhisperDeployment", "live")["status"]["capacity"] == 4
+
+
+def test_a_rollout_is_said_while_old_pods_answer() -> None:
+    world = World(replicas=2)
+    world.reconcile()
+    world.settle()
+    world.change(pools=[CPU | {"image": "newer"}])
+    world.reconcile()
+    world.reconcile()
+    assert world.condition("Progressing") == ("True", "RollingOut")
+    assert world.condition("Available")[0] == "True"
+
+
+def test_keys_that_someone_makes_at_the_same_moment_are_used() -> None:
+    world = World()
+    world.cluster.failures[0] = AlreadyExists("live-credentials")
+    world.reconcile()
+    assert world.condition("CredentialsReady") == ("False", "SecretMissing")
+    world.reconcile()
+    assert world.condition("CredentialsReady")[0] == "True"
+
+
+def test_a_status_that_is_not_understood_is_written_anew() -> None:
+    world = World(fromTheFuture=True)
+    world.cluster.find("WhisperDeployment", "live")["status"] = {"conditions": "many"}
+    world.reconcile()
+    assert world.condition("Accepted") == ("False", "InvalidSpec")
 
 
 def test_each_child_that_is_edited_or_deleted_by_hand_comes_back() -> None:
@@ -166,8 +199,16 @@ def test_pods_are_replaced_for_the_keys_that_they_do_not_read_again(key: str, wr
     world.reconcile()
     secret = world.cluster.find("Secret", world.cluster.names("Secret")[0])
     assert len(set(secret["data"].values())) == 3
+    secret["data"]["accounts.yaml"] = "a2V5czogW10="
     secret["data"][key] = SECRET_DATA["API_KEY"]
     assert world.reconcile() == writes
+
+
+def test_named_keys_alone_are_enough() -> None:
+    world = World(credentials={"secretName": "mine", "generate": False})
+    world.cluster.put({"kind": "Secret", "metadata": {"name": "mine"}, "data": {"accounts.yaml": "a2V5czogW10="}})
+    world.reconcile()
+    assert world.condition("CredentialsReady")[0] == "True"
 
 
 def test_a_secret_of_a_person_s_own_is_used_and_not_owned() -> None:
@@ -188,6 +229,8 @@ def test_a_secret_of_a_person_s_own_is_used_and_not_owned() -> None:
         ({"API_KEY": "c2hvcnQ="}, "KeyTooShort"),
         ({"API_KEY": "/////w=="}, "KeyUnreadable"),
         ({"API_KEY": "not base64"}, "KeyUnreadable"),
+        (SECRET_DATA | {"SECRET_KEY": "c2hvcnQ="}, "KeyTooShort"),
+        (SECRET_DATA | {"ADMIN_PASSWORD": SECRET_DATA["API_KEY"]}, "KeyMissing"),
     ],
 )
 def test_keys_that_cannot_be_used_are_said_and_pods_that_run_are_left_alone(
@@ -334,6 +377,22 @@ def test_a_child_that_went_unheard_comes_back_when_the_watches_are_doubted() -> 
     assert world.reconcile() == []
     lagging.doubt(KEY)
     assert world.reconcile() == ["apply Service"]
+
+
+def test_what_the_watches_know_is_not_listed_and_a_changed_spec_takes_its_secret_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, lagging = World(redis={"managed": {}}), _Lagging()
+    world.watch(lagging)
+    lagging.look(world.cluster)
+    with monkeypatch.context() as patched:
+        patched.setattr(world.cluster, "list_labelled", None)
+        world.reconcile()
+        lagging.look(world.cluster)
+        assert world.reconcile() == []
+    assert len(world.cluster.names("Secret")) == 2
+    world.change(redis=None)
+    assert "delete Secret" in world.reconcile()
 
 
 def test_before_the_watches_are_complete_nothing_is_known() -> None:

@@ -1,11 +1,13 @@
 """From models to a structural schema: what Kubernetes would refuse or ignore is refused here."""
 
+import re
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
 
 from whisper_operator.api.crd import build_crd
+from whisper_operator.api.network import Destination
 from whisper_operator.api.schema import UnsupportedKeyword, structural_schema
 
 
@@ -71,3 +73,31 @@ def test_every_field_is_described_and_every_rule_says_what_to_write() -> None:
     assert undescribed == []
     assert len(rules) >= 12
     assert all(rule["message"] for rule in rules)
+    called = {name for rule in rules for name in re.findall(r"([A-Za-z]+)\(", re.sub("'[^']*'", "''", rule["rule"]))}
+    assert called <= KNOWN_TO_1_29
+
+
+KNOWN_TO_1_29 = {"has", "size", "all", "exists", "filter", "map", "matches", "contains", "startsWith", "endsWith"}
+KNOWN_TO_1_29 |= {"split", "duration", "quantity", "compareTo", "add"}
+"""What Kubernetes 1.30 lets a new rule call: what the one before it knew (apiserver/pkg/cel/environment)."""
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        *(
+            (text, True)
+            for text in ("10.0.0.0/8", "0.0.0.0/0", "192.168.255.1/32", "::/0", "fd00::/8", "1:2:3:4:5:6:7:8/128")
+        ),
+        *((text, True) for text in ("2001:db8::1/64", "1::8/99", "::1/128", "1:2:3:4:5:6:7::/112", "a:b::c:d:e:f:0/1")),
+        *((text, False) for text in ("10.0.0/8", "10.0.0.256/8", "10.0.0.0/33", "10.0.0.0", "1::2::3/64", "1:2:3/64")),
+        *(
+            (text, False)
+            for text in ("1:2:3:4:5:6:7:8:9/64", "::/129", "12345::/16", "01.2.3.4/8", ":1/8", "::1.2.3/8")
+        ),
+    ],
+)
+def test_a_network_is_told_from_what_looks_like_one(text: str, *, network: bool) -> None:
+    expression = Destination.model_json_schema()["properties"]["cidr"]["x-kubernetes-validations"][0]["rule"]
+    pattern = expression.removeprefix("self.matches('").removesuffix("')")
+    assert bool(re.search(pattern, text)) is network

@@ -121,6 +121,19 @@ def test_a_runner_that_is_closed_stops_what_runs_and_forgets_what_is_due() -> No
     assert play(scene).began == ["a"]
 
 
+def test_a_trigger_comes_before_what_is_due_and_replaces_it() -> None:
+    async def scene(passes: Passes, runner: SerialRunner[str]) -> None:
+        passes.gate.set()
+        passes.answers = [timedelta(milliseconds=50)]
+        runner.trigger("a")
+        await runner.idle()
+        runner.trigger("a")
+        await runner.idle()
+        await asyncio.sleep(0.1)
+
+    assert play(scene).began == ["a", "a"]
+
+
 async def _until(true: Callable[[], bool]) -> None:
     for _ in range(1000):
         if true():

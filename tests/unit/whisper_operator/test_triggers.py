@@ -1,7 +1,7 @@
 """What triggers a pass besides kopf's watches: time, and Secrets."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from whisper_operator.errors import Unavailable
 from whisper_operator.hearing import Hearing, WatchStuck
 from whisper_operator.reconcile import OwnerKey
 from whisper_operator.resync import resync
-from whisper_operator.secret_watch import watch_secrets
+from whisper_operator.secret_watch import SecretUsers, watch_secrets
 
 LIVE = OwnerKey("default", "live")
 
@@ -61,30 +61,36 @@ class _Unreachable(FakeCluster):
     async def list_all(self, kind: object, namespace: str | None) -> list[dict[str, Any]]:
         raise Unavailable("asleep")
 
+    @override
+    async def watch_metadata(self, kind: object, namespace: str | None) -> AsyncIterator[dict[str, Any]]:
+        raise Unavailable("asleep")
+        yield {}
+
 
 def test_a_cluster_that_does_not_answer_is_asked_again() -> None:
     cluster = _Unreachable()
-    cluster.changed = [("Secret", {"namespace": "default", "name": "mine"})]
     run_for_a_moment(resync(cluster, (), lambda _: None, _Deaf(Clock()), 0.01))
-    run_for_a_moment(watch_secrets(cluster, (), lambda _: None))
+    run_for_a_moment(watch_secrets(cluster, (), SecretUsers(), lambda _: None))
 
 
 def test_a_secret_triggers_the_resources_that_use_it() -> None:
-    cluster, triggered = FakeCluster(), list[OwnerKey]()
-    cluster.put(manifest(credentials={"secretName": "mine"}))
-    cluster.put(manifest("other"))
-    cluster.put(manifest("strange", unknown=True))
+    cluster, users, triggered = FakeCluster(), SecretUsers(), list[OwnerKey]()
+    users.hear(LIVE, manifest(credentials={"secretName": "mine"}))
+    users.hear(OwnerKey("default", "other"), manifest("other"))
+    users.hear(OwnerKey("default", "strange"), manifest("strange", unknown=True))
+    users.hear(OwnerKey("elsewhere", "live"), manifest(credentials={"secretName": "mine"}))
     names = ["mine", child_name("other", "credentials"), "nobody-s"]
     cluster.changed = [("Secret", {"namespace": "default", "name": name}) for name in names]
-    run_for_a_moment(watch_secrets(cluster, (), triggered.append))
+    run_for_a_moment(watch_secrets(cluster, (), users, triggered.append))
     assert triggered == [LIVE, OwnerKey("default", "other")]
+    users.hear(LIVE, None)
+    assert users.of("default", "mine") == []
 
 
 def test_a_change_that_the_watch_does_not_tell_of_ends_the_operator() -> None:
     clock = Clock()
     cluster, hearing = FakeCluster(), Hearing(clock)
-    version = cluster.put(manifest())["metadata"]["resourceVersion"]
-    hearing.hear(LIVE, version)
+    hearing.hear(LIVE, cluster.put(manifest()))
     clock.advance(600)
     run_for_a_moment(resync(cluster, (), lambda _: None, hearing, 0.01))
     cluster.put(manifest(replicas=2))
@@ -100,9 +106,18 @@ def test_what_changed_again_or_was_told_late_or_is_gone_is_not_lost() -> None:
     for version in ("1", "2", "3"):
         hearing.listed({LIVE: version})
         clock.advance(600)
-    hearing.hear(LIVE, "3")
+    hearing.hear(LIVE, {"metadata": {"resourceVersion": "3"}})
     hearing.listed({LIVE: "3"})
     hearing.listed({LIVE: "4"})
     clock.advance(600)
     hearing.listed({})
     hearing.listed({LIVE: "4"})
+
+
+def test_a_resource_that_is_gone_is_not_waited_for() -> None:
+    clock = Clock()
+    hearing = Hearing(clock)
+    hearing.hear(LIVE, {"metadata": {"resourceVersion": "1"}})
+    hearing.hear(LIVE, None)
+    hearing.hear(LIVE, None)
+    hearing.listed({})

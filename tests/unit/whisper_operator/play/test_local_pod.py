@@ -35,6 +35,13 @@ def test_paths_of_the_pod_become_this_machine_s_and_it_listens_on_loopback() -> 
     assert wanted.items() <= pod.environment.items()
 
 
+def test_there_is_no_redis_and_no_other_pod() -> None:
+    owner = resource(pools=[CPU], redis={"secretName": "theirs"})
+    deployment = next(child for child in render_children(owner, DEFAULTS, START) if child["kind"] == "Deployment")
+    environment = local_pod(deployment, MACHINE, (1234, 5678)).environment
+    assert not environment.keys() & {"WHISPER_REDIS_URL_FILE", "WHISPER_ADVERTISED_HOST"}
+
+
 def test_a_model_of_a_hub_is_fetched_first() -> None:
     pod = translated(name="openai/whisper-base", source={"huggingFace": {"revision": "abc"}})
     assert pod.preparations == (("fetch-model", "openai/whisper-base", "--revision", "abc"),)
