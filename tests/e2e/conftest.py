@@ -1,0 +1,93 @@
+"""One cluster with a node for all tests of this folder, with our images and our chart; run only when asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from scripts.readme_commands import find_commands
+from tests.support.kubernetes_programs import NoControlPlane
+from tests.support.site import Site
+from tests.support.sites import README_PREFIX, CannotRun, existing_site, own_site
+from tests.support.stages import Stages
+
+_OPERATOR: Final = "whisper-operator"
+"""Name of the release and of its namespace, in the README."""
+_README_S_WAY: Final = frozenset({"test_quickstart.py", "test_images.py"})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave these tests out unless they are asked for: they take minutes, root, and a node's programs.
+
+    They run last and in their own order, so that the node is there only while it is needed.
+    """
+    asked = config.getoption("--e2e")
+    ours = [item for item in items if item.get_closest_marker("e2e")]
+    for item in ours:
+        if asked is None or (asked == "quickstart" and item.path.name not in _README_S_WAY):
+            item.add_marker(pytest.mark.skip(reason="needs a node: `make e2e`, or pytest --e2e"))
+    items[:] = [item for item in items if item not in set(ours)] + sorted(ours, key=lambda item: item.location[:2])
+
+
+@pytest.fixture(scope="session")
+def stages() -> Stages:
+    """What is printed to a person who waits."""
+    return Stages()
+
+
+@pytest.fixture(scope="session")
+def readme() -> dict[str, str]:
+    """The README's commands, by name: what a reader types is what runs here."""
+    return find_commands(Path("README.md").read_text())
+
+
+@pytest.fixture(scope="session")
+def site(
+    request: pytest.FixtureRequest, stages: Stages, readme: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """The cluster, with our images in it."""
+    option = request.config.getoption
+    if option("--cluster") == "existing":
+        images = {"prefix": option("--image-prefix"), "load": option("--load-image")}
+        cluster = existing_site(readme["images"], stages, tmp_path_factory.mktemp("site"), **images)
+    else:
+        cluster = own_site(readme["images"], stages)
+    try:
+        with cluster as site:
+            site.open()
+            yield site
+    except (CannotRun, NoControlPlane) as problem:
+        if option("--e2e") != "required":
+            pytest.skip(f"no node: {problem}")
+        pytest.exit(f"The end to end tests cannot run here: {problem}", returncode=3)
+
+
+@pytest.fixture
+def own_node(request: pytest.FixtureRequest) -> None:
+    """A node whose processes are this machine's, and that nobody else has pods on."""
+    if request.config.getoption("--cluster") == "existing":
+        pytest.skip("it would kill programs of your node, or cordon it")
+
+
+@pytest.fixture(scope="session")
+def installed(site: Site, stages: Stages, readme: dict[str, str]) -> Iterator[Site]:
+    """The cluster with our chart installed and the quickstart applied, as the README says."""
+    with stages.stage("helm install, kubectl apply") as seen:
+        said = site.shell(readme["kubernetes"].replace(README_PREFIX, site.image_prefix))
+        assert "STATUS: deployed" in said
+        site.shell(f"kubectl wait --for=condition=Available --timeout=5m -n {_OPERATOR} deployment --all")
+        seen.append("the operator is available")
+    yield site
+    with stages.stage("kubectl delete, helm uninstall"):
+        site.shell("kubectl delete wd --all && kubectl wait --for=delete pod --all --timeout=3m")
+        site.shell(f"helm uninstall -n {_OPERATOR} {_OPERATOR} --wait")
+
+
+@pytest.fixture(scope="session")
+def quickstart(installed: Site, stages: Stages, readme: dict[str, str]) -> Site:
+    """The cluster once the quickstart serves."""
+    with stages.stage("the quickstart becomes Available") as seen:
+        installed.shell(readme["wait"])
+        seen.append(installed.shell("kubectl get wd demo --no-headers").strip())
+    return installed
