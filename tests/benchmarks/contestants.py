@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from tests.benchmarks.worker import Job, Outcome, peak_rss_bytes
-from tests.support.ports import free_port
+from whisper_operator.play.ports import free_port
 
 _KEY = "benchmark-key-of-no-value"
 _START_SECONDS = 300

@@ -38,7 +38,7 @@ def write_report(figures: Sequence[Figure], cores: int, page: Path) -> None:
     """Write the page and, beside it, the plot."""
     parts = [
         _PREAMBLE.format(
-            machine=_processor(),
+            machine=processor(),
             cores=cores,
             date=datetime.now(UTC).date(),
             openvino=version("openvino"),
@@ -85,7 +85,8 @@ def _draw(axes: Axes, figures: Sequence[Figure]) -> None:
     axes.bar_label(bars, fmt="%.1f", padding=2)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name the processor, and which of its number formats are fast."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     name = next(names, platform.processor())
