@@ -5,6 +5,7 @@ import io
 import re
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,17 +55,25 @@ def test_what_is_said_into_a_microphone_comes_at_its_own_rate(
     assert card.opened == [{"samplerate": 44_100, "channels": 1, "dtype": "int16"}]
 
 
+@pytest.fixture
+def _in_a_terminal() -> Iterator[None]:
+    """Where Ctrl+C interrupts: in a job in the background, as the whole suite may be, it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_in_a_terminal")
 def test_an_interrupt_ends_the_sound_and_the_last_words_still_come(
     server: RunningServer, clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt() -> None:
         signal.raise_signal(signal.SIGINT)
 
-    before = signal.getsignal(signal.SIGINT)
     monkeypatch.setitem(sys.modules, "sounddevice", SoundCard(pcm(clip), then=interrupt))
     assert run("--microphone", "--url", server.url, "--api-key", KEY) == 0
     assert say_the_same(capsys.readouterr().out, batch_text(server, clip))
-    assert signal.getsignal(signal.SIGINT) == before
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
 def test_a_computer_without_a_microphone_or_its_library_is_told_what_to_do(
