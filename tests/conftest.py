@@ -59,6 +59,15 @@ def _watched(_log_watch: LogWatch) -> None:
         root.setLevel(logging.INFO)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files run beside each other, but for those that share a control plane or a node."""
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath)
+        together = path.parent if path.parent.name in {"cluster", "e2e"} else path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let golden files be written anew, and another cluster be used."""
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew; read the difference")

@@ -54,7 +54,11 @@ def test_a_secret_that_is_logged_without_a_name_is_found(secret: str, logged: Lo
     assert not list(leaks(logged("password=%r", secret), planted_secrets()))
 
 
-@pytest.mark.parametrize("made", [make_account_key("x")[0], TOKEN, "$argon2id$v=19$m=8192,t=1,p=1$c2FsdA$aGFzaA"])
+@pytest.mark.parametrize(
+    "made",
+    [make_account_key("x")[0], TOKEN, "$argon2id$v=19$m=8192,t=1,p=1$c2FsdA$aGFzaA"],
+    ids=["key", "token", "password hash"],
+)
 def test_what_tests_make_would_be_found_were_it_not_redacted(made: str, logged: Logged) -> None:
     assert list(leaks([f"It was {made}"], ()))
     assert not list(leaks(logged("It was %s", made), planted_secrets()))

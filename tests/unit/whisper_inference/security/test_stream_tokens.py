@@ -133,6 +133,9 @@ async def _remove_one_key(door: Door, _: str) -> None:
         ("Bearer the-one-key-of-the-tests", _change_one_key),
         ("Bearer the-one-key-of-the-tests", _remove_one_key),
     ],
+    ids=lambda value: (
+        "header" if isinstance(value, str) else None
+    ),  # a key of the tests is another one in every process
 )
 def test_a_token_ends_with_its_credential(header: str | None, end: Callable[[Door, str], Awaitable[None]]) -> None:
     async def work() -> None:
