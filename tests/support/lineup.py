@@ -27,7 +27,10 @@ class Tolerance:
 EXACT: Final = Tolerance(mean=1e-5, worst=5e-4)
 """Sums in another order."""
 ROUNDED: Final = Tolerance(mean=0.03, worst=2.0)
-"""Eight bits of significand or of weight: single logits of tokens that nobody considers are off by more."""
+"""Eight bits of significand: single logits of tokens that nobody considers are off by more."""
+INTEGER: Final = Tolerance(mean=0.1, worst=2.5)
+"""Eight bits of weight and, where the processor multiplies integers (VNNI), of activation: at most 0.07 in 600 rows,
+where the row of the token before is off by 0.23 on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ LINEUP: Final = (
     Contestant(
         "openvino-cpu-int8",
         lambda checkpoint: OpenVinoEngine(checkpoint, OpenVinoSettings(precision="int8", max_rows=MAX_ROWS)),
-        ROUNDED,
+        INTEGER,
     ),
     Contestant(
         "pytorch-cpu-bf16",
@@ -87,7 +90,9 @@ class Pair:
         """Fail unless the engine's answer is the reference's, within its tolerance."""
         assert found.shape == wanted.shape
         assert found.dtype == np.float32
-        error = np.abs(found - wanted) / wanted.std()
+        difference = found - wanted
+        # The same added to every logit changes no probability; integer activations add a fifth of the deviation.
+        error = np.abs(difference - difference.mean(axis=-1, keepdims=True)) / wanted.std()
         assert error.mean() <= self.tolerance.mean
         assert error.max() <= self.tolerance.worst
 

@@ -32,6 +32,7 @@ HALF = frozenset({"FP16", "INT8"})
         ("auto", "gpu", PLAIN, AVX2, PrecisionPlan("f32", "f32")),
         ("int8", "cpu", PLAIN, AVX2, PrecisionPlan("int8", "f32", int8_decoder=True)),
         ("int8", "cpu", PLAIN, VNNI, PrecisionPlan("int8", "f32", int8_encoder=True, int8_decoder=True)),
+        ("int8", "cpu", WITH_BF16, AVX512_BF16, PrecisionPlan("int8", "bf16", int8_decoder=True)),
         ("int8", "cpu", WITH_BF16, AMX, PrecisionPlan("int8", "bf16", int8_decoder=True)),
         ("int8", "npu", HALF, AVX2, PrecisionPlan("int8", "f16", int8_encoder=True, int8_decoder=True)),
         ("f32", "cpu", PLAIN, AVX2, PrecisionPlan("f32", "f32")),
