@@ -37,6 +37,9 @@ class ConnectionLimits:
     """Between two pieces of a body."""
     heartbeat_seconds: float = 20.0
     """Between two pings of a WebSocket, and until a client that is silent must have answered one."""
+    kept_seconds: int = 75
+    """From an answer to the end of a connection on which nothing more is asked. Proxies keep theirs for 60 s, most of
+    them: if the server closed first, it might be just when they send the next request."""
 
 
 class ClientConnection(H11Protocol):

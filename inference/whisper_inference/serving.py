@@ -136,5 +136,6 @@ def server_config(
         ws_per_message_deflate=False,  # sound does not shrink, texts are short, and each connection would pay for it
         proxy_headers=False,  # the application believes those that the settings name, and no others
         ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
+        timeout_keep_alive=limits.kept_seconds,
         timeout_graceful_shutdown=max(1, round(drain_seconds)),
     )

@@ -14,7 +14,9 @@ from whisper_inference.connections import ClientConnection, ConnectionLimits, al
 from whisper_inference.serving import server_config
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-QUICK = ConnectionLimits(most=3, head_seconds=1.0, pause_seconds=1.0)
+QUICK = ConnectionLimits(most=3, head_seconds=1.0, pause_seconds=1.0, kept_seconds=1)
+INGRESS_KEEPS_SECONDS = 60
+"""ingress-nginx's `upstream-keepalive-timeout`, and the idle timeout of AWS's load balancers."""
 PATIENCE = 10
 
 
@@ -75,6 +77,15 @@ def test_who_says_nothing_is_closed() -> None:
         return await reader.read()
 
     assert run(talk) == b""
+
+
+def test_who_has_an_answer_and_asks_no_more_is_closed_but_not_before_a_proxy_would() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(GET)
+        return await reader.read()
+
+    assert run(talk).startswith(b"HTTP/1.1 200 OK")
+    assert server_config(application(), "127.0.0.1", 0, 1.0).timeout_keep_alive > INGRESS_KEEPS_SECONDS
 
 
 def test_who_says_it_byte_by_byte_is_closed() -> None:
