@@ -213,6 +213,7 @@ class StreamConnection:
                 if not done:
                     if now - came > self._limits.idle:
                         return "idle"
+                    await self._keeper.save(self._session)  # who says nothing must not be forgotten
                     continue
                 received, came = receiving.result(), now
                 if isinstance(received, Stop):

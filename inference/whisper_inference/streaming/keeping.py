@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +18,8 @@ from whisper_inference.sessions.store import SessionId
 from whisper_inference.streaming.protocol import FinalSegment, Start
 from whisper_inference.streaming.session import SessionState, StreamSession
 from whisper_inference.streaming.store import KeptSound, StreamStore
-from whisper_inference.transcription import Segment
+from whisper_inference.timing import Clock
+from whisper_inference.transcription import Seconds, Segment
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +59,10 @@ class Keeper:
     finals: tuple[FinalSegment, ...] = ()
     place: Callable[[int], bytes] = _nowhere
     """Says where the client's bytes go on after so many samples."""
+    clock: Clock = time.monotonic
     _kept: SessionState | None = None
     _kept_until: int = 0
+    _kept_at: Seconds = 0.0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -72,7 +76,7 @@ class Keeper:
         self.finals = (*self.finals, *worded)[-_MOST_FINALS:]
 
     async def save(self, session: StreamSession, *, whole: bool = False) -> None:
-        """Keep what changed since the last time.
+        """Keep what changed since the last time, and what would soon be forgotten: silence changes nothing.
 
         Args:
             session: As it is now.
@@ -84,10 +88,11 @@ class Keeper:
         async with self._turn:
             state = session.state()
             try:
-                if whole or self._differs(state):
+                if whole or self._differs(state) or self._fades():
                     mine = await self._keep(session, state)
                 elif session.heard_samples - self._kept_until >= _PIECE:
-                    mine = await self._append(session)
+                    # What the store has lost is nobody else's: only `keep` can tell.
+                    mine = await self._append(session) or await self._keep(session, state)
                 else:
                     return
             except StoreUnavailable:
@@ -109,13 +114,16 @@ class Keeper:
             return True
         return state.model_copy(update={"begin": kept.begin}) != kept
 
+    def _fades(self) -> bool:
+        return self.clock() - self._kept_at > self.lasting.total_seconds() / 2
+
     async def _keep(self, session: StreamSession, state: SessionState) -> bool:
         begin, until = state.begin, session.heard_samples
         sound = session.sound_between(begin, until)
         whole = StreamState(start=self.start, session=state, finals=self.finals)
         kept = KeptSound(_packed(sound), self.place(until))
         mine = await self.store.keep(self.key, self.epoch, whole.model_dump_json().encode(), kept, self.lasting)
-        self._kept, self._kept_until = state, until
+        self._kept, self._kept_until, self._kept_at = state, until, self.clock()
         return mine
 
     async def _append(self, session: StreamSession) -> bool:
@@ -123,7 +131,7 @@ class Keeper:
         sound = session.sound_between(self._kept_until, until)
         more = KeptSound(_packed(sound), self.place(until))
         mine = await self.store.append(self.key, self.epoch, more, self.lasting)
-        self._kept_until = until
+        self._kept_until, self._kept_at = until, self.clock()
         return mine
 
 

@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -137,10 +138,11 @@ class _Stream:
 
     async def _listen(self, connection: ClientConnection) -> None:
         closed = False
-        async for received in connection:
-            message = json.loads(received)
-            self._take(message)
-            closed = closed or (message["type"] == "closed" and message["reason"] == "finished")
+        with suppress(WebSocketException):  # what came of it is known by then
+            async for received in connection:
+                message = json.loads(received)
+                self._take(message)
+                closed = closed or (message["type"] == "closed" and message["reason"] == "finished")
         self._person.problem = self._person.problem or (None if closed else "connection_lost")
 
     def _take(self, message: Message) -> None:
