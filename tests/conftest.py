@@ -2,9 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import hypothesis
 import pytest
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support.checkpoints import CLIPS, DEMO_MODEL, Clip, read_clips
 from tests.support.log_watch import LogWatch, leaks, planted_secrets
@@ -59,13 +63,18 @@ def _watched(_log_watch: LogWatch) -> None:
         root.setLevel(logging.INFO)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let files run beside each other, but for those that share a control plane or a node."""
-    for item in items:
-        path = item.path.relative_to(item.config.rootpath)
-        together = path.parent if path.parent.name in {"cluster", "e2e"} else path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
+class _Files(LoadFileScheduling):  # type: ignore[misc] # it has no types
+    """Lets files of tests run beside each other, but for those that share a control plane or a node."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        file = PurePosixPath(super()._split_scope(nodeid))
+        return str(file.parent if file.parent.name in {"cluster", "e2e"} else file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Files:
+    """Say which tests run beside each other."""
+    return _Files(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
