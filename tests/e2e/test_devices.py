@@ -8,8 +8,9 @@ from typing import Any, Final
 import pytest
 
 from tests.support.caller import Caller, measured
+from tests.support.live_streams import LiveStreams
 from tests.support.patience import eventually
-from tests.support.site import SMALL, Site, resource
+from tests.support.site import REDIS_IMAGE, SMALL, Site, resource
 from tests.support.stages import Stages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 NPU: Final = "npu.intel.com/accel"
 _AFTER_SECONDS: Final = 10
 _PATIENCE_SECONDS: Final = 300
+_STREAMS: Final = 2
 _CLIP: Final = "examples/audio/unseen_0.wav"
 _NOT_NEEDED: Final = "No pool has fallen short"
 _OPERATOR: Final = "whisper-operator"
@@ -45,12 +47,26 @@ def preferring(node: Site, stages: Stages) -> Iterator[Site]:
     """The cluster with a resource on an NPU, and a CPU for when there is none."""
     with stages.stage("a resource on an NPU becomes Available") as seen:
         fallback = {"after": f"{_AFTER_SECONDS}s"}
-        node.apply(resource("preferring", pools=[_POOL, _STANDBY], fallback=fallback))
+        redis = {"managed": {"image": f"{node.image_prefix}{REDIS_IMAGE}", "size": "64Mi", "memory": "64Mi"}}
+        node.volume("64Mi")
+        node.apply(resource("preferring", pools=[_POOL, _STANDBY], fallback=fallback, redis=redis))
         # The standby serves until the NPU's first pod has started, if that takes longer than it waits.
         eventually(lambda: on_the_npu(node), seconds=_PATIENCE_SECONDS)
         seen.append(row(node, "preferring"))
     yield node
     node.shell("kubectl delete wd preferring")
+
+
+def servers(site: Site, device: str = "") -> list[dict[str, Any]]:
+    """Return the pods of the resource that serve, of all pools or of one."""
+    pool = f"whisperoperator.dev/pool{device and f'={device}'}"
+    return list(site.read(f"pods -l {pool},app.kubernetes.io/instance=preferring")["items"])
+
+
+def follows(site: Site, device: str) -> float:
+    """Return how many streams the pods on a device follow."""
+    addresses = [pod["status"]["podIP"] for pod in servers(site, device)]
+    return sum(measured(site, f"{address}:9000", "whisper_streams") or 0 for address in addresses)
 
 
 def row(site: Site, name: str) -> str:
@@ -61,8 +77,7 @@ def row(site: Site, name: str) -> str:
 def on_the_npu(site: Site) -> bool:
     """Say whether the NPU's pool serves, and the standby's has ended."""
     pools = site.read("wd/preferring").get("status", {}).get("pools", ())
-    pods = site.read("pods -l app.kubernetes.io/instance=preferring")["items"]
-    return [(each["desired"], each["ready"]) for each in pools] == [(1, 1), (0, 0)] and len(pods) == 1
+    return [(each["desired"], each["ready"]) for each in pools] == [(1, 1), (0, 0)] and len(servers(site)) == 1
 
 
 def times_told(site: Site, reason: str, sentence: str) -> int:
@@ -86,7 +101,7 @@ def seconds_between(first: str, second: str) -> float:
 def test_an_npu_serves_its_own_graphs(preferring: Site) -> None:
     answer = Caller(preferring, "preferring").send(_CLIP)
     assert (answer.status, answer.device) == (200, "npu")
-    (pod,) = preferring.read("pods -l app.kubernetes.io/instance=preferring")["items"]
+    (pod,) = servers(preferring)
     address = f"{pod['status']['podIP']}:9000"
     assert measured(preferring, address, "whisper_model_info", device="npu", simulated="true") == 1
     assert pod["spec"]["containers"][0]["resources"]["limits"][NPU] == "1"
@@ -97,7 +112,9 @@ def test_an_npu_serves_its_own_graphs(preferring: Site) -> None:
 def test_a_standby_takes_over_and_steps_back_once(preferring: Site, stages: Stages) -> None:
     caller, name = Caller(preferring, "preferring"), "preferring"
     expected, steps_back = caller.send(_CLIP).text, times_told(preferring, "NotNeeded", _NOT_NEEDED)
-    with stages.stage("the NPU is taken away: the CPU stands in") as seen:
+    streams = LiveStreams(preferring, name, _STREAMS)
+    with stages.stage("the NPU is taken away: the CPU stands in") as seen, streams.speaking(seen):
+        eventually(lambda: follows(preferring, "npu"), lambda found: found == _STREAMS)
         preferring.give_devices(NPU, 0)
         preferring.shell("kubectl delete pod -l whisperoperator.dev/pool=npu,app.kubernetes.io/instance=preferring")
         answer = eventually(lambda: caller.send(_CLIP), lambda found: found.status == 200, seconds=_PATIENCE_SECONDS)
@@ -109,7 +126,9 @@ def test_a_standby_takes_over_and_steps_back_once(preferring: Site, stages: Stag
         (missed, _) = preferring.read(f"wd/{name}")["status"]["pools"]
         waited = seconds_between(missed["since"], active["lastTransitionTime"])
         assert waited >= _AFTER_SECONDS - 1
+        eventually(lambda: follows(preferring, "cpu"), lambda found: found == _STREAMS)
         seen += [f"{waited:.0f} s after the NPU fell short, of {_AFTER_SECONDS}", row(preferring, name)]
+    assert streams.resumed >= _STREAMS
     with stages.stage("the NPU is given back: the CPU steps back once") as seen:
         preferring.give_devices(NPU, 2)
         eventually(lambda: caller.send(_CLIP), lambda found: found == (200, "npu", expected), seconds=_PATIENCE_SECONDS)
