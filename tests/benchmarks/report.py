@@ -26,6 +26,9 @@ HTTP as a server's process; the peers run inside theirs, without HTTP. A core-se
 (user and system), so systems that thread differently compare fairly. With 8 in flight each peer has one model per core
 on one thread.
 
+Live speech is in [benchmarks-streaming.md](benchmarks-streaming.md), many users at once in
+[benchmarks-load.md](benchmarks-load.md).
+
 Each figure is the median of at least {rounds} counted round(s) after an uncounted one.
 
 Machine: {machine}, {cores} cores used · {date} · OpenVINO {openvino}
