@@ -31,7 +31,7 @@ serve: .venv/inference.stamp ## serve the demo model on this machine (MODEL=PATH
 
 .PHONY: test
 test: .venv/dev.stamp ## run every test, in random order, two files at a time, with branch coverage (some: ARGS="-k queue --no-cov")
-	@$(BIN)/pytest --numprocesses=2 --cov --cov-report=term $(ARGS)
+	@$(BIN)/pytest --numprocesses=2 --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 .PHONY: e2e
 e2e: .venv/dev.stamp ## build the images, and prove them and the chart on a real node (ARGS="--cluster=existing": on yours)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 import hypothesis
 import pytest
@@ -63,18 +63,27 @@ def _watched(_log_watch: LogWatch) -> None:
         root.setLevel(logging.INFO)
 
 
+def _needs_kubernetes(file: PurePath) -> bool:
+    return file.parent.name in {"cluster", "e2e"}
+
+
 class _Files(LoadFileScheduling):  # type: ignore[misc] # it has no types
-    """Lets files of tests run beside each other, but for those that share a control plane or a node."""
+    """Lets files of tests run beside each other, but for those that share Kubernetes' programs, a node, or the wait."""
 
     @override
     def _split_scope(self, nodeid: str) -> str:
-        file = PurePosixPath(super()._split_scope(nodeid))
-        return str(file.parent if file.parent.name in {"cluster", "e2e"} else file)
+        file = str(super()._split_scope(nodeid))
+        return "kubernetes" if _needs_kubernetes(PurePosixPath(file)) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Files:
     """Say which tests run beside each other."""
     return _Files(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that all others run beside it."""
+    items.sort(key=lambda item: not _needs_kubernetes(item.path))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

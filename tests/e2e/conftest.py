@@ -20,7 +20,7 @@ _README_S_WAY: Final = frozenset({"test_quickstart.py", "test_images.py"})
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave these tests out unless they are asked for: they take minutes, root, and a node's programs.
 
-    They run last and in their own order, so that the node is there only while it is needed.
+    They run in their own order, after those that need a control plane alone.
     """
     asked = config.getoption("--e2e")
     ours = [item for item in items if item.get_closest_marker("e2e")]
