@@ -28,8 +28,10 @@ _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 1
 """What could end a line, or colour a terminal, as what it is written."""
 _NOT_SHOWN: Final = {"event", "color_message"}
 """Of a record: what stands under another name already; the second is uvicorn's."""
-_NOISY: Final = ("httpx", "httpcore", "uvicorn.access", "python_multipart")
+_NOISY: Final = ("httpx", "httpcore", "uvicorn.access")
 """These would log each request's URL and each file that the hub is asked for."""
+_ALARMIST: Final = "python_multipart"
+"""It would warn of each form that is none: its client is told so, and nobody else can mend it."""
 
 
 def correlation_id() -> str | None:
@@ -89,6 +91,7 @@ def quieten() -> None:
     """Let libraries be silent about each request and each file."""
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger(_ALARMIST).setLevel(logging.ERROR)
 
 
 def _describe(_logger: WrappedLogger, level: str, event: EventDict) -> EventDict:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser
 
 from whisper_contract.surface import Metric
 from whisper_inference.engines.base import Capabilities
@@ -88,6 +90,15 @@ def test_text_lines_end_with_the_correlation_id() -> None:
     logging.getLogger("whisper").warning("loud")
     assert stream.getvalue().endswith("WARNING whisper: loud [abc]\n")
     assert "quiet" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("_own_logging")
+def test_a_form_that_is_none_is_its_client_s_concern() -> None:
+    stream = io.StringIO()
+    configure_logging("info", "text", stream, io.StringIO())
+    with pytest.raises(MultipartParseError):
+        MultipartParser(b"a-boundary").write(b"no form")
+    assert stream.getvalue() == ""
 
 
 @pytest.mark.usefixtures("_own_logging")
