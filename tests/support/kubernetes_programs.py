@@ -18,6 +18,7 @@ _VERSION: Final = "1.35.4"
 _STAMP: Final = "k8s.io/component-base/version"
 _HELM_VERSION: Final = "3.22.0"
 _COREDNS_VERSION: Final = "1.15.0"
+_ADAPTER_VERSION: Final = "1.36.0"
 _HELM_STAMP: Final = "helm.sh/helm/v3/pkg"
 
 
@@ -62,6 +63,9 @@ NODE: Final = Programs(
     cgo=True,
 )
 COREDNS: Final = Programs("coredns", _COREDNS_VERSION, {"coredns": "github.com/coredns/coredns"}, "")
+ADAPTER: Final = Programs(
+    "adapter", _ADAPTER_VERSION, {"test-adapter": "sigs.k8s.io/custom-metrics-apiserver/test-adapter"}, ""
+)
 PAUSE: Final = Programs("pause", "1", {"pause": "."}, "")
 HELM: Final = Programs(
     "helm",

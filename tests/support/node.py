@@ -105,7 +105,12 @@ class Node:
                 "kubelet-client-certificate": str(self._folder / "client.crt"),
                 "kubelet-client-key": str(self._folder / "client.key"),
             },
-            controllers={"root-ca-file": str(self._folder / "certificates" / "apiserver.crt")},
+            controllers={
+                "root-ca-file": str(self._folder / "certificates" / "apiserver.crt"),
+                # Not a quarter of a minute and five: a test waits for autoscalers.
+                "horizontal-pod-autoscaler-sync-period": "5s",
+                "horizontal-pod-autoscaler-downscale-stabilization": "20s",
+            },
             tokens=(f'{self._token},system:node:{_NAME},node,"system:nodes"',),
         )
 
