@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
+from typing_extensions import override
+
 from tests.benchmarks.load.asking import Answer, Asker, File, load_files
 
 _REFUSED_PAUSE: Final = 0.2
@@ -31,6 +33,11 @@ class Tally:
     """Of those, answers that do not say when to come back."""
     errors: Counter[str] = field(default_factory=Counter)
     """Whatever else."""
+
+    @override
+    def __str__(self) -> str:
+        refused = len(self.refusal_times)
+        return f"{len(self.times)} files became text, {refused} were answered with 429, errors: {dict(self.errors)}"
 
     @property
     def goodput(self) -> float:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -98,15 +99,15 @@ def _watch(fleet: Fleet, begin: float, seconds: float) -> list[list[Sample]]:
 
 def come_and_go(url: str, end: float) -> str:
     """Let people open streams, speak and leave, others after them; say how it went."""
-    people, problems = 0, 0
+    people, problems = 0, Counter[str]()
     numbers = itertools.count(step=_TALKERS)
     while (left := end - (now := time.monotonic())) > 1:
         first = next(numbers)
         habits = Habits(url, KEY, now, now + 1, now + min(_ROUND_SECONDS, left), _PAUSE)
         came = be_people(habits, range(first, first + _TALKERS), _SILENT)
         people += len(came)
-        problems += sum(each.problem is not None for each in came)
-    return f"{people} streams, {problems} of them ended with an error"
+        problems.update(each.problem for each in came if each.problem is not None)
+    return f"{people} streams, of which {problems.total()} ended with an error: {dict(problems)}"
 
 
 def send_rubbish(url: str, end: float) -> str:
