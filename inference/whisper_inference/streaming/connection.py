@@ -261,12 +261,12 @@ class StreamConnection:
 
     async def _answer(self) -> None:
         while not (self._session.done or self._moving):
+            self._sound_came.clear()  # before the look: what comes while it is told what was seen must not be lost
             excerpt = self._session.next_excerpt()
             await self._tell_noticed()
             if excerpt is not None:
                 await self._decode(excerpt)
             elif not self._session.done:
-                self._sound_came.clear()
                 await self._sound_came.wait()
         await self._tell_noticed()
 

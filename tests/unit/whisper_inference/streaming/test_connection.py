@@ -1,0 +1,91 @@
+"""A stream's connection: whatever comes at whatever moment, it comes to its end."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from typing_extensions import override
+
+from tests.support.patience import PATIENCE_SECONDS
+from whisper_inference.audio.features import SAMPLE_RATE
+from whisper_inference.audio.silero import SileroStream, load_silero
+from whisper_inference.decoding.windows import DecodingModel, WindowTranscript
+from whisper_inference.guard import withhold_invented
+from whisper_inference.models.checkpoint import Checkpoint
+from whisper_inference.sessions.store import SessionId
+from whisper_inference.streaming.connection import Ears, StreamConnection, StreamLimits, Surroundings
+from whisper_inference.streaming.events import Excerpt, SpeechBegan, StreamOptions, VoiceEvent
+from whisper_inference.streaming.frames import FrameDecoder
+from whisper_inference.streaming.keeping import Keeper
+from whisper_inference.streaming.memory import MemoryStreams
+from whisper_inference.streaming.peer import News, Stop
+from whisper_inference.streaming.protocol import Start
+from whisper_inference.streaming.session import StreamSession
+from whisper_inference.transcription import Seconds, TranscriptionOptions
+
+
+class Calling(StreamSession):
+    """Silent, but for a voice that is noticed once; says when it was finished."""
+
+    def __init__(self, model: DecodingModel) -> None:
+        super().__init__(StreamOptions(TranscriptionOptions(language="en")), model, withhold_invented)
+        self.finished = asyncio.Event()
+        self._voices: list[VoiceEvent] = [SpeechBegan(0.0)]
+
+    @override
+    def finish(self) -> None:
+        super().finish()
+        self.finished.set()
+
+    @override
+    def noticed(self) -> tuple[VoiceEvent, ...]:
+        voices, self._voices = self._voices, []
+        return (*super().noticed(), *voices)
+
+
+class Leaving:
+    """Says that it has finished while it is being told something."""
+
+    def __init__(self, session: Calling) -> None:
+        self._session = session
+        self._being_told = asyncio.Event()
+
+    async def receive(self) -> bytes | Stop:
+        """Finish when something is told."""
+        await self._being_told.wait()
+        return Stop.FINISH
+
+    async def send(self, news: News) -> None:
+        """Take a voice in once the stream is finished; all else at once."""
+        if isinstance(news, SpeechBegan):
+            self._being_told.set()
+            await self._session.finished.wait()
+
+
+class Deaf:
+    """There is nothing to hear."""
+
+    async def recognize(self, excerpt: Excerpt, options: TranscriptionOptions) -> WindowTranscript:
+        """Never asked."""
+        raise AssertionError((excerpt, options))
+
+
+async def nothing_is_charged(_seconds: Seconds) -> None:
+    """Charge nobody."""
+
+
+def test_who_finishes_while_something_is_told_is_told_the_end_too(demo_checkpoint: Checkpoint) -> None:
+    async def work() -> None:
+        session = Calling(DecodingModel(demo_checkpoint.dimensions, demo_checkpoint.tokenizer, ()))
+        server = Surroundings(time.monotonic, lambda: False, nothing_is_charged, StreamLimits())
+        keeper = Keeper(
+            MemoryStreams(time.monotonic), SessionId("owner", "stream"), Start(type="start"), timedelta(minutes=2)
+        )
+        with ThreadPoolExecutor(1) as threads:
+            ears = Ears(FrameDecoder("pcm_s16le", SAMPLE_RATE, 0), SileroStream(load_silero()), threads, lambda _: None)
+            connection = StreamConnection(Leaving(session), session, Deaf(), ears, server, keeper)
+            async with asyncio.timeout(PATIENCE_SECONDS / 6):
+                assert (await connection.run()).reason == "finished"
+
+    asyncio.run(work())
