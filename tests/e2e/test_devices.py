@@ -10,7 +10,7 @@ import pytest
 from tests.support.caller import Caller, measured
 from tests.support.live_streams import LiveStreams
 from tests.support.patience import eventually
-from tests.support.site import REDIS_IMAGE, SMALL, Site, resource
+from tests.support.site import SMALL, Site, resource
 from tests.support.stages import Stages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -47,8 +47,7 @@ def preferring(node: Site, stages: Stages) -> Iterator[Site]:
     """The cluster with a resource on an NPU, and a CPU for when there is none."""
     with stages.stage("a resource on an NPU becomes Available") as seen:
         fallback = {"after": f"{_AFTER_SECONDS}s"}
-        redis = {"managed": {"image": f"{node.image_prefix}{REDIS_IMAGE}", "size": "64Mi", "memory": "64Mi"}}
-        node.volume("64Mi")
+        redis = node.small_redis()
         node.apply(resource("preferring", pools=[_POOL, _STANDBY], fallback=fallback, redis=redis))
         # The standby serves until the NPU's first pod has started, if that takes longer than it waits.
         eventually(lambda: on_the_npu(node), seconds=_PATIENCE_SECONDS)

@@ -12,7 +12,7 @@ from tests.support.caller import Caller
 from tests.support.kubernetes_programs import NoControlPlane, foreign_definitions
 from tests.support.patience import eventually
 from tests.support.scraping import Prometheus, prometheus
-from tests.support.site import REDIS_IMAGE, SMALL, Site, resource
+from tests.support.site import SMALL, Site, resource
 from tests.support.stages import Stages
 from whisper_operator.children.service import headless_name
 
@@ -68,8 +68,7 @@ def watched(
         installed.shell(f"kubectl wait --for=condition=Established --timeout=1m crd {kinds}")
         switch(installed, "true")
         installed.give_devices(NPU, 1)
-        installed.volume("64Mi")
-        installed.apply(watched_resource(installed.image_prefix))
+        installed.apply(watched_resource(installed.small_redis()))
         installed.shell("kubectl wait --for=condition=Available --timeout=5m wd/seen")
         seen.append(installed.shell("kubectl get wd seen --no-headers").strip())
     monitors, rules = (installed.read(f"{kind} -A")["items"] for kind in ("servicemonitors", "prometheusrules"))
@@ -88,7 +87,7 @@ def switch(site: Site, value: str) -> None:
     site.shell(f"helm upgrade -n {_OPERATOR} {_OPERATOR} helm/whisper-operator --reuse-values --wait {sets}")
 
 
-def watched_resource(image_prefix: str) -> dict[str, Any]:
+def watched_resource(redis: dict[str, Any]) -> dict[str, Any]:
     """Build the resource: its NPU is the CPU, which runs the NPU's graphs."""
     own = [{"name": "WHISPER_NPU_PLUGIN", "value": "CPU"}]
     return resource(
@@ -98,7 +97,7 @@ def watched_resource(image_prefix: str) -> dict[str, Any]:
             {"name": "cpu", "device": "cpu", "standby": True, "resources": SMALL},
         ],
         fallback={"after": "5s"},
-        redis={"managed": {"image": f"{image_prefix}{REDIS_IMAGE}", "size": "64Mi", "memory": "64Mi"}},
+        redis=redis,
         streams={"measured": False},
         api={"rateLimits": {"transcriptions": "unlimited", "reads": "20/minute"}},
         monitoring={"serviceMonitor": True, "alerts": True, "dashboard": True},

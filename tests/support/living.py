@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tests.support.patience import eventually
 from tests.support.samples import samples
-from tests.support.site import REDIS_IMAGE, SMALL, Site, resource
+from tests.support.site import SMALL, Site, resource
 from whisper_contract.surface import MANAGEMENT_PORT, METRICS_PATH
 
 PATIENCE_SECONDS: Final = 400
@@ -34,9 +34,7 @@ class LivingResource:
 
     def create(self, replicas: int) -> None:
         """Make it, and wait until it serves."""
-        redis = {"managed": {"image": f"{self.site.image_prefix}{REDIS_IMAGE}", "size": "64Mi", "memory": "64Mi"}}
-        self.site.volume("64Mi")
-        self.site.apply(resource(self.name, replicas=replicas, pools=[pool()], redis=redis))
+        self.site.apply(resource(self.name, replicas=replicas, pools=[pool()], redis=self.site.small_redis()))
         self.settle(replicas)
         self.site.shell(f"kubectl wait --for=condition=RedisReady --timeout=3m wd/{self.name}")
 

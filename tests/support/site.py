@@ -114,6 +114,11 @@ class Site:
         }
         self.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec})
 
+    def small_redis(self) -> dict[str, Any]:
+        """Build `spec.redis` of a resource with a small one of its own, whose claim finds a volume."""
+        self.volume("64Mi")
+        return {"managed": {"image": f"{self.image_prefix}{REDIS_IMAGE}", "size": "64Mi", "memory": "64Mi"}}
+
     def give_devices(self, kind: str, count: int) -> None:
         """Let the first node have so many devices of a kind, as the plugin of the device would say."""
         (node, *_) = self.read("nodes")["items"]
