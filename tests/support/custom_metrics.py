@@ -96,5 +96,8 @@ def _rights() -> Iterator[dict[str, Any]]:
     rights = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": _NAME}}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": _NAME}
     anybody = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:anonymous"}
-    yield rights | {"kind": "ClusterRole", "rules": [{"apiGroups": [_GROUP], "resources": ["*"], "verbs": ["get"]}]}
+    metrics = {"apiGroups": [_GROUP], "resources": ["*"], "verbs": ["get"]}
+    # Also what there is: without it the API server takes the adapter for one that is not there.
+    names = {"nonResourceURLs": ["/apis/*"], "verbs": ["get"]}
+    yield rights | {"kind": "ClusterRole", "rules": [metrics, names]}
     yield rights | {"kind": "ClusterRoleBinding", "roleRef": role, "subjects": [anybody]}
