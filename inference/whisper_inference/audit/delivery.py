@@ -70,7 +70,8 @@ class Delivery:
         self._wake.set()
         if self._task is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._task, patience_seconds)
+                async with asyncio.timeout(patience_seconds):
+                    await self._task
         left = len(self._waiting) + len(self._under_way)
         if left:
             self._count_lost(left)

@@ -99,7 +99,8 @@ class SyslogSink:
             self._connection = None
             writer.close()
             with suppress(OSError, TimeoutError):
-                await asyncio.wait_for(writer.wait_closed(), _TIMEOUT_SECONDS)
+                async with asyncio.timeout(_TIMEOUT_SECONDS):
+                    await writer.wait_closed()
 
     async def _connected(self) -> asyncio.StreamWriter:
         if self._connection is not None:

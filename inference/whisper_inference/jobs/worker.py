@@ -119,7 +119,8 @@ class JobWorker:
 
     async def _wait(self, seconds: Seconds) -> None:
         try:
-            await asyncio.wait_for(self._queue.arrived.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._queue.arrived.wait()
         except TimeoutError:
             return
         self._queue.arrived.clear()

@@ -1,8 +1,8 @@
 """The way to Redis: how many speak at once, who speaks first, and what happens when nobody answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -58,6 +58,12 @@ class RedisLink:
         Raises:
             StoreUnavailable: It does not answer, or did not a moment ago, or refuses.
         """
+        with _hearing_cancellation():
+            async with self._spoken_to():
+                yield
+
+    @asynccontextmanager
+    async def _spoken_to(self) -> AsyncIterator[None]:
         async with self._places:
             self._availability.check()
             try:
@@ -88,3 +94,19 @@ class RedisLink:
             if not self._met:
                 await self.client.ping()
                 self._met = True
+
+
+@contextmanager
+def _hearing_cancellation() -> Iterator[None]:
+    """Raise the cancellation that was lost inside, if one was.
+
+    redis-py writes in `asyncio.wait_for`, which before Python 3.12 forgets that its task was cancelled if what it waits
+    for has just come (python/cpython#86296). Whoever cancelled the task and waits for its end would wait for ever.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError

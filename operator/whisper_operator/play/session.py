@@ -81,7 +81,8 @@ async def _ready(stage: Stage, stopped: asyncio.Event) -> bool:
         if stage.hopeless is not None:
             raise PlayFailed(stage.hopeless)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), 0.1)
+            async with asyncio.timeout(0.1):
+                await stopped.wait()
             return False
     return True
 
