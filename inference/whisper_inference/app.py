@@ -36,6 +36,7 @@ from whisper_inference.model_loading import ModelLoader
 from whisper_inference.models.cache_contents import CacheContents
 from whisper_inference.observability.metrics import Metrics
 from whisper_inference.observability.tracing import make_tracing
+from whisper_inference.quotas.meter import LIMITS
 from whisper_inference.quotas.opening import make_meter
 from whisper_inference.readiness import Phase, Readiness
 from whisper_inference.replicas.announcing import Load
@@ -87,7 +88,7 @@ def create_app(settings: RuntimeConfig, load_model: ModelLoader, credentials: Cr
     store = open_store(link)
     authenticator = _authenticator(settings, credentials or read_credentials(settings), store)
     streams = _stream_tokens(settings, authenticator, store, spare=link is None)
-    limits, meter = _limits(settings, link), make_meter(settings, link, _now)
+    limits, meter = _limits(settings, link), make_meter(settings, link, _now, metrics.limited)
     state = ServerState(
         authenticator,
         streams,
@@ -103,6 +104,7 @@ def create_app(settings: RuntimeConfig, load_model: ModelLoader, credentials: Cr
         cache=None if settings.cache_dir is None else CacheContents(settings.cache_dir),
         allowed_origins=settings.cors_origins,
     )
+    metrics.know_limits((*RateClass, *LIMITS))
     metrics.passwords_outdated(len(authenticator.outdated))
     metrics.follow_keys(lambda: authenticator.credentials.accounts.next_end(_now()))
     replicas, tracing = _replicas(settings, link, state), make_tracing(settings.tracing_endpoint)

@@ -1,7 +1,7 @@
 """Prometheus metrics of one server, in a registry of its own. Names come from the contract."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -117,6 +117,11 @@ class Metrics:
     def overloaded(self) -> None:
         """Count a full queue that was met."""
         self._overloads.inc()
+
+    def know_limits(self, limits: Iterable[str]) -> None:
+        """Publish that nobody has met any of them yet."""
+        for limit in limits:
+            self._limited.labels(limit)
 
     def limited(self, of: str) -> None:
         """Count a request that was one too many of its sender, by the limit that it met."""

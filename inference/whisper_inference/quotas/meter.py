@@ -4,7 +4,7 @@ import asyncio
 import math
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -21,6 +21,9 @@ _RENEWALS: Final = 3
 """In the time of a lease: two may fail."""
 _RETRY_SECONDS: Final = 1
 """Nobody knows when a request ends; short ones end soon."""
+_AUDIO: Final = "audio"
+LIMITS: Final = (*LeaseClass, _AUDIO)
+"""What can be used up."""
 
 
 class Usage(NamedTuple):
@@ -43,12 +46,20 @@ class Meter:
         store: Where it is counted.
         now: The time, with its zone.
         lease: How long what a request holds lasts without being renewed.
+        refused: Called with what was used up, whenever that keeps somebody from something: see `LIMITS`.
     """
 
     def __init__(
-        self, usual: Allowance, store: QuotaStore, now: Callable[[], datetime], *, lease: timedelta = LEASE
+        self,
+        usual: Allowance,
+        store: QuotaStore,
+        now: Callable[[], datetime],
+        *,
+        lease: timedelta = LEASE,
+        refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._usual, self._store, self._now, self._lease = usual, store, now, lease
+        self._refused = refused
 
     @asynccontextmanager
     async def admit(self, consumer: Consumer, kind: LeaseClass) -> AsyncIterator[Metering]:
@@ -63,15 +74,16 @@ class Meter:
         pool, lease = Pool(kind, consumer.credential), secrets.token_hex(8)
         most = allowance.at_once(kind)
         if not await self._store.take(pool, lease, most, self._lease):
-            raise _too_many(kind, most)
+            raise self._too_many(kind, most)
         renewal = asyncio.create_task(self._renew(pool, lease))
         try:
             yield partial(self.metered, consumer)
         finally:
             renewal.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewal
-            await self._store.give_back(pool, lease)
+            try:
+                await asyncio.wait({renewal})
+            finally:
+                await self._store.give_back(pool, lease)
 
     async def check(self, consumer: Consumer, kind: LeaseClass) -> None:
         """Say before it begins that something cannot; `admit` has the last word.
@@ -84,7 +96,7 @@ class Meter:
         await self._check_audio(consumer, allowance)
         most = allowance.at_once(kind)
         if await self._store.held(Pool(kind, consumer.credential)) >= most:
-            raise _too_many(kind, most)
+            raise self._too_many(kind, most)
 
     @asynccontextmanager
     async def metered(self, consumer: Consumer, seconds: Seconds) -> AsyncIterator[None]:
@@ -126,11 +138,19 @@ class Meter:
             await self._store.renew(pool, lease, self._lease)
 
     def _exceeded(self, most: int | None) -> QuotaExceeded:
+        self._refused(_AUDIO)
         left = math.ceil((self._tomorrow() - self._now()).total_seconds())
         return QuotaExceeded(
             f"The {most} seconds of audio of this day (UTC) are used up: try again tomorrow, or ask for a larger "
             "quota.",
             retry_after_seconds=max(1, left),
+        )
+
+    def _too_many(self, kind: LeaseClass, most: int) -> ConcurrencyLimited:
+        self._refused(kind)
+        return ConcurrencyLimited(
+            f"{most} of your {kind} are under way, which is all you may have at once: try again when one has ended.",
+            retry_after_seconds=_RETRY_SECONDS,
         )
 
     def _today(self, consumer: Consumer) -> AudioDay:
@@ -139,10 +159,3 @@ class Meter:
     def _tomorrow(self) -> datetime:
         midnight = self._now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight + timedelta(days=1)
-
-
-def _too_many(kind: LeaseClass, most: int) -> ConcurrencyLimited:
-    return ConcurrencyLimited(
-        f"{most} of your {kind} are under way, which is all you may have at once: try again when one has ended.",
-        retry_after_seconds=_RETRY_SECONDS,
-    )

@@ -14,16 +14,19 @@ from whisper_inference.quotas.surviving import SurvivingQuotas
 from whisper_inference.sessions.redis_link import RedisLink
 
 
-def make_meter(settings: RuntimeConfig, link: RedisLink | None, now: Callable[[], datetime]) -> Meter:
+def make_meter(
+    settings: RuntimeConfig, link: RedisLink | None, now: Callable[[], datetime], refused: Callable[[str], None]
+) -> Meter:
     """Make the meter: all replicas together where there is a Redis, else for this process.
 
     Args:
         settings: With what a credential may use.
         link: The way to Redis, if there is one.
         now: The time, with its zone.
+        refused: As the meter's.
     """
     usual = Allowance(settings.audio_seconds_per_day, settings.concurrent_requests, settings.concurrent_streams)
-    return Meter(usual, make_quota_store(link), now)
+    return Meter(usual, make_quota_store(link), now, refused=refused)
 
 
 def make_quota_store(link: RedisLink | None) -> QuotaStore:

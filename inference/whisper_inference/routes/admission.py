@@ -18,7 +18,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from whisper_inference.dependencies import Requires, ServerState, State, was_handed_over
-from whisper_inference.errors import ConcurrencyLimited, QuotaExceeded
 from whisper_inference.quotas.store import LeaseClass
 from whisper_inference.security.roles import Principal, Role
 from whisper_inference.transcriber.metering import Metering
@@ -50,15 +49,8 @@ class Admits:
         if was_handed_over(request, state):
             yield partial(state.meter.metered, someone.consumer)
             return
-        try:
-            async with state.meter.admit(someone.consumer, self.kind) as metered:
-                yield metered
-        except ConcurrencyLimited:
-            state.metrics.limited(self.kind)
-            raise
-        except QuotaExceeded:
-            state.metrics.limited("audio")
-            raise
+        async with state.meter.admit(someone.consumer, self.kind) as metered:
+            yield metered
 
 
 async def _check_room(request: Request, state: ServerState) -> None:

@@ -43,6 +43,7 @@ def test_everything_measured_is_published_under_the_contracts_names() -> None:
     metrics.guard_dropped(DropReason.REPETITION)
     metrics.overloaded()
     metrics.audit_events("log", "delivered", 1)
+    metrics.know_limits(["reads", "logins"])
     metrics.limited("reads")
     metrics.model_loaded(
         "demo", Capabilities("openvino", "npu", "NPU", "f16", simulated=True, max_rows=8, word_timestamps=True)
@@ -52,6 +53,8 @@ def test_everything_measured_is_published_under_the_contracts_names() -> None:
     assert all(name in text for name in names)
     assert 'whisper_guard_drops_total{reason="repetition"} 1.0' in text
     assert 'whisper_guard_drops_total{reason="no_voice"} 0.0' in text
+    assert 'whisper_rate_limited_total{class="reads"} 1.0' in text
+    assert 'whisper_rate_limited_total{class="logins"} 0.0' in text
     assert "whisper_tokens_per_second 200.0" in text
     assert 'simulated="true"' in text
 

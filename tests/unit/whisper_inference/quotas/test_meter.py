@@ -25,7 +25,9 @@ class Counter:
     def __init__(self, lease: timedelta = timedelta(seconds=30)) -> None:
         self.clock = FakeClock(0.0)
         self.store = MemoryQuotas(self.clock)
-        self.meter = Meter(Allowance(10, 2, 1), self.store, self.now, lease=lease)
+        self.refusals: list[str] = []
+        refused = self.refusals.append
+        self.meter = Meter(Allowance(10, 2, 1), self.store, self.now, lease=lease, refused=refused)
 
     def now(self) -> datetime:
         """Return the time."""
@@ -67,6 +69,7 @@ def test_a_request_holds_a_lease_until_it_ends_however_it_ends() -> None:
                 await counter.fail(1)
             await counter.send(1)
         assert (await counter.meter.usage(ANNA)).requests == 0
+        assert counter.refusals == ["requests"]
 
     run(Counter(), work)
 
@@ -85,6 +88,7 @@ def test_streams_and_requests_are_counted_apart() -> None:
             usage = await meter.usage(ANNA)
             assert (usage.streams, usage.requests) == (1, 0)
         await meter.check(ANNA, LeaseClass.STREAMS)
+        assert counter.refusals == ["streams", "streams"]
 
     run(Counter(), work)
 
@@ -114,6 +118,7 @@ def test_a_day_s_audio_is_overshot_once_and_comes_back_at_midnight_utc() -> None
         counter.clock.advance(0.5)
         await counter.send(1)
         assert await counter.used() == 1
+        assert counter.refusals == ["audio", "audio"]
 
     run(Counter(), work)
 
