@@ -1,5 +1,6 @@
 """The places of streams: how many are open, and whether there is room for another."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from whisper_inference.transcription import Seconds
 
 _RETRY_SECONDS: Final = 5
 """Nobody knows when a stream ends."""
-_SPEAKING: Final[Seconds] = 10.0
-"""Who has sent no sound for so long does not count: it costs nothing."""
+_LATELY: Final[Seconds] = 10.0
+"""Sound that came longer ago does not count: who is silent costs nothing."""
+_ENOUGH: Final[Seconds] = 1.0
+"""So much of it makes a speaker; who sends less, to show that it is there, counts as the part of one that it is."""
+_MOMENT: Final[Seconds] = 1e-3
 
 
 class Elsewhere(NamedTuple):
@@ -47,6 +51,28 @@ class PlacesObserver(Protocol):
     def refused(self) -> None:
         """There was no room for one."""
         ...
+
+
+class _Heard(NamedTuple):
+    """The sound that a stream sent."""
+
+    since: Seconds
+    """When it began to, after it had been quiet."""
+    at: Seconds
+    seconds: Seconds = 0.0
+
+    def lately(self, now: Seconds) -> Seconds:
+        """Return how much of it counts."""
+        return self.seconds * max(0.0, 1 - (now - self.at) / _LATELY)
+
+    def after(self, seconds: Seconds, now: Seconds) -> "_Heard":
+        """Return what it is with more sound."""
+        before = self.lately(now)
+        return _Heard(self.since if before else now, now, min(_LATELY, before + seconds))
+
+    def speakers(self, now: Seconds) -> float:
+        """Return how much of a speaker it is: all of one as long as nobody can know."""
+        return min(1.0, self.lately(now) / max(_MOMENT, min(_ENOUGH, now - self.since)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +116,8 @@ class Places:
         self._spent = engine.spent_on_streams
         self._delay = Delay()
         self._closed = False
-        self._heard_at: dict[object, Seconds] = {}
-        """When each stream last sent sound."""
+        self._heard: dict[object, _Heard] = {}
+        """Of each stream that has sent some lately."""
 
     def close(self) -> None:
         """Have room for none from now on."""
@@ -118,7 +144,7 @@ class Places:
         finally:
             self._open -= 1
             now = self._clock()
-            self._heard_at = {stream: at for stream, at in self._heard_at.items() if now - at <= _SPEAKING}
+            self._heard = {stream: heard for stream, heard in self._heard.items() if heard.lately(now)}
 
     def check(self, *, resumes: bool = False) -> None:
         """Say before a stream begins, or goes on, that it cannot; `take` has the last word.
@@ -136,7 +162,8 @@ class Places:
         stream = object()
 
         def told(seconds: Seconds) -> None:
-            self._heard_at[stream] = self._clock()
+            now = self._clock()
+            self._heard[stream] = self._heard.get(stream, _Heard(now, now)).after(seconds, now)
             spent = self._engine.spent_on_streams
             self._cost = self._cost.after(seconds, spent - self._spent)
             self._spent = spent
@@ -150,8 +177,8 @@ class Places:
 
     def _able(self) -> int:
         now = self._clock()
-        heard_at = tuple(self._heard_at.values())  # at once: metrics are read on another thread
-        speaking = min(self._open, sum(now - at <= _SPEAKING for at in heard_at))
+        heard = tuple(self._heard.values())  # at once: metrics are read on another thread
+        speaking = min(self._open, math.ceil(round(sum(each.speakers(now) for each in heard), 6)))
         guessed = guess(self._engine.cheapest_window, self._bounds.interval)
         return free_places(self._cost, guessed, self._delay.lately(now), speaking)
 

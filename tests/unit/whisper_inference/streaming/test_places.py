@@ -87,6 +87,35 @@ def test_streams_that_send_nothing_do_not_count() -> None:
         assert bench.places.standing().free == 3
 
 
+def test_signs_of_life_are_not_speech() -> None:
+    bench = Bench(100)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(bench.places.take())
+        bench.hear(1000, 0.05)
+        bench.clock.advance(11)
+        bench.hear(0.1, 0.05, streams=20)
+        assert bench.places.standing().free == 0
+        bench.clock.advance(1)
+        assert bench.places.standing().free == 13
+        bench.clock.advance(4)
+        assert bench.places.standing().free == 14
+        bench.clock.advance(6)
+        assert bench.places.standing().free == 15
+
+
+def test_who_has_just_begun_to_speak_counts_at_once() -> None:
+    bench = Bench(100)
+    with bench.places.take():
+        bench.hear(1000, 0.05)
+        bench.clock.advance(11)
+        told = bench.places.listener()
+        for _ in range(20):
+            told(0.1)
+            assert bench.places.standing().free == 14
+            bench.clock.advance(0.1)
+
+
 def test_where_nothing_is_measured_there_are_as_many_as_there_may_be() -> None:
     bench = Bench(100, measured=False)
     with bench.places.take():
