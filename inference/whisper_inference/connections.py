@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import h11
 from typing_extensions import override
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -133,6 +134,13 @@ class ClientWebSocket(WebSocketsSansIOProtocol):
             self.schedule_ping()
         else:
             super().keepalive_timeout()
+
+    @override
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a refusal with an answer completes the handshake, too: uvicorn complains of each (its issue 3138)."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
 
 
 def allow_open_files(connections: int) -> None:

@@ -136,12 +136,15 @@ def test_a_stream_token_opens_one_stream(server: RunningServer, way: str) -> Non
         connect(server, additional_headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_program_without_a_good_credential_gets_a_status(server: RunningServer) -> None:
+def test_a_program_without_a_good_credential_gets_a_status(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InvalidStatus) as refused:
         connect(server, additional_headers={"Authorization": "Bearer wrong"})
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body or b"")["error"]["code"] == "invalid_api_key"
     assert refused.value.response.headers["X-Request-Id"]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize(
