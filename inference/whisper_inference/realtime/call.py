@@ -66,6 +66,9 @@ class Unkept:
     async def save(self, session: StreamSession, *, whole: bool = False) -> None:
         """Keep nothing."""
 
+    async def refresh(self, session: StreamSession) -> None:
+        """Keep nothing."""
+
     async def forget(self) -> None:
         """Nothing was kept."""
 

@@ -92,4 +92,6 @@ def surroundings(state: ServerState, limits: StreamLimits, metered: Metering, ac
             state.metrics.stream_heard(seconds)
             act.note(audio_seconds=round((act.details.audio_seconds or 0) + seconds, 3))
 
-    return Surroundings(time.monotonic, lambda: not state.readiness.takes_requests, charge, limits)
+    return Surroundings(
+        time.monotonic, lambda: not state.readiness.takes_requests, charge, state.metrics.guard_dropped, limits
+    )

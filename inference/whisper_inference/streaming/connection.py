@@ -20,7 +20,7 @@ from whisper_inference.streaming.peer import PatientPeer, Peer, Stop
 from whisper_inference.streaming.protocol import Closed, Drain, EndReason, Status, Usage
 from whisper_inference.streaming.session import StreamSession
 from whisper_inference.timing import Clock
-from whisper_inference.transcription import Seconds, Segment, TranscriptionOptions
+from whisper_inference.transcription import DropReason, Seconds, Segment, TranscriptionOptions
 
 _MOST_PENDING: Final[Seconds] = 60.0
 """Sound that may wait for its text; beyond it nothing is read, and the client's own socket fills."""
@@ -51,6 +51,10 @@ class Keeps(Protocol):
 
     async def save(self, session: StreamSession, *, whole: bool = False) -> None:
         """Keep what changed."""
+        ...
+
+    async def refresh(self, session: StreamSession) -> None:
+        """Keep for longer what has not changed."""
         ...
 
     async def forget(self) -> None:
@@ -88,6 +92,8 @@ class Surroundings:
     clock: Clock
     draining: Callable[[], bool]
     charge: Charge
+    withheld: Callable[[DropReason], None]
+    """Called with why something that seemed to be said does not become text."""
     limits: StreamLimits
 
 
@@ -213,7 +219,7 @@ class StreamConnection:
                 if not done:
                     if now - came > self._limits.idle:
                         return "idle"
-                    await self._keeper.save(self._session)  # who says nothing must not be forgotten
+                    await self._keeper.refresh(self._session)  # who says nothing must not be forgotten
                     continue
                 received, came = receiving.result(), now
                 if isinstance(received, Stop):
@@ -280,6 +286,8 @@ class StreamConnection:
         self._session.stretch(_STRETCH * (self._server.clock() - began))
         told = self._session.understood(heard)
         self._text_came.set()
+        for dropped in self._session.withheld():
+            self._server.withheld(dropped.reason)
         self._keeper.said([event.segment for event in told if isinstance(event, FinalText)])
         # Before anybody reads it: a word that was told once must not be lost, or told twice.
         await self._keeper.save(self._session)

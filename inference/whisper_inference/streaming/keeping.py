@@ -101,6 +101,15 @@ class Keeper:
         if not mine:
             raise StreamTaken("Another connection goes on with this stream.")
 
+    async def refresh(self, session: StreamSession) -> None:
+        """Keep what would soon be forgotten, where nothing can have changed: cheaper than `save`.
+
+        Raises:
+            StreamTaken: As `save`.
+        """
+        if self._kept is None or self._fades():
+            await self.save(session)
+
     async def forget(self) -> None:
         """The stream is over."""
         try:

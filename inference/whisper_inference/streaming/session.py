@@ -31,7 +31,7 @@ from whisper_inference.streaming.events import (
 from whisper_inference.streaming.settling import settle
 from whisper_inference.streaming.sound import LONGEST_WINDOW, SAMPLES_PER_FRAME, Sound, first_pause
 from whisper_inference.transcriber import Guard
-from whisper_inference.transcription import Seconds, Segment, TranscriptionOptions
+from whisper_inference.transcription import Dropped, Seconds, Segment, TranscriptionOptions
 
 _AT_FIRST = 0.25
 """Of the interval: speech of an utterance before its first hypothesis. Sooner, a model hears no word in it."""
@@ -80,6 +80,7 @@ class StreamSession:
         """Where the last one ended that was understood."""
         self._over = self._drained = self._speaking = False
         self._noticed: list[VoiceEvent] = []
+        self._withheld: list[Dropped] = []
         self._interval = options.partial_interval
 
     def state(self) -> SessionState:
@@ -193,6 +194,11 @@ class StreamSession:
         events, self._noticed = self._noticed, []
         return tuple(events)
 
+    def withheld(self) -> tuple[Dropped, ...]:
+        """Return what the guard kept from becoming final since this was last asked."""
+        dropped, self._withheld = self._withheld, []
+        return tuple(dropped)
+
     def _worth_hearing(self) -> Seconds:
         """Return how much new sound another hypothesis needs: less until the first words of an utterance are there.
 
@@ -211,9 +217,10 @@ class StreamSession:
         if excerpt is None:
             raise RuntimeError("nothing was being decoded")
         self._told_until = self._asked_until
-        segments = self._guarded(heard.segments)
+        segments, dropped = self._guarded(heard.segments)
         if excerpt.cut is Cut.NOW:
             return self._suppose(excerpt, segments)
+        self._withheld += dropped
         return self._conclude(excerpt, heard, segments)
 
     def _pause(self, speech: tuple[SpeechSpan, ...]) -> Seconds | None:
@@ -231,10 +238,9 @@ class StreamSession:
             return longest, Cut.FULL
         return self._sound.end, Cut.NOW
 
-    def _guarded(self, segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    def _guarded(self, segments: Sequence[Segment]) -> tuple[tuple[Segment, ...], tuple[Dropped, ...]]:
         spans = [(span.start, span.end) for span in self._sound.speech()]
-        kept, _ = self._guard(segments, spans, self._options.transcription, self._before)
-        return kept
+        return self._guard(segments, spans, self._options.transcription, self._before)
 
     def _suppose(self, excerpt: Excerpt, segments: Sequence[Segment]) -> tuple[StreamEvent, ...]:
         before = self._agreement

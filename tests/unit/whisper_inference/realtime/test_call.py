@@ -123,7 +123,7 @@ def call_of(line: Line, *, patience: Seconds = 60) -> Call:
 
 def run(call: Call, streams: ScriptedStreams, clock: Callable[[], float] = lambda: 0.0) -> EndReason:
     """Have the conversation."""
-    server = Surroundings(clock, lambda: False, charge, StreamLimits(longest=100))
+    server = Surroundings(clock, lambda: False, charge, lambda _: None, StreamLimits(longest=100))
     return asyncio.run(call.run(cast("Connects", streams.connect), server))
 
 

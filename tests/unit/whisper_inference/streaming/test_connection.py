@@ -5,11 +5,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import numpy as np
 from typing_extensions import override
 
 from tests.support.patience import PATIENCE_SECONDS
+from whisper_inference.arrays import FloatArray
 from whisper_inference.audio.features import SAMPLE_RATE
-from whisper_inference.audio.silero import SileroStream, load_silero
+from whisper_inference.audio.silero import CHUNK_SAMPLES, SileroStream, load_silero
 from whisper_inference.decoding.windows import DecodingModel, WindowTranscript
 from whisper_inference.guard import withhold_invented
 from whisper_inference.models.checkpoint import Checkpoint
@@ -22,7 +24,7 @@ from whisper_inference.streaming.memory import MemoryStreams
 from whisper_inference.streaming.peer import News, Stop
 from whisper_inference.streaming.protocol import Start
 from whisper_inference.streaming.session import StreamSession
-from whisper_inference.transcription import Seconds, TranscriptionOptions
+from whisper_inference.transcription import DropReason, Seconds, Segment, TranscriptionOptions
 
 
 class Calling(StreamSession):
@@ -71,20 +73,69 @@ class Deaf:
         raise AssertionError((excerpt, options))
 
 
+def keeper() -> Keeper:
+    """Keep a stream in memory."""
+    key = SessionId("owner", "stream")
+    return Keeper(MemoryStreams(time.monotonic), key, Start(type="start"), timedelta(minutes=2))
+
+
 async def nothing_is_charged(_seconds: Seconds) -> None:
     """Charge nobody."""
+
+
+class Speaking(SileroStream):
+    """Hears a voice in everything."""
+
+    @override
+    def listen(self, samples: FloatArray) -> FloatArray:
+        return np.full(len(samples) // CHUNK_SAMPLES, 0.95, dtype=np.float32)
+
+
+class Talking:
+    """Says two seconds and finishes; remembers nothing."""
+
+    def __init__(self) -> None:
+        self._left: list[bytes | Stop] = [b"\0" * (4 * SAMPLE_RATE), Stop.FINISH]
+
+    async def receive(self) -> bytes | Stop:
+        """Say the next thing."""
+        return self._left.pop(0)
+
+    async def send(self, news: News) -> None:
+        """Take it."""
+
+
+class Looping:
+    """Hears the same word again and again."""
+
+    async def recognize(self, excerpt: Excerpt, options: TranscriptionOptions) -> WindowTranscript:
+        """Hear it, whatever is said."""
+        assert options.guard
+        said = Segment(0, 0, 0.0, 2.0, " no" * 12, (), 0.0, -0.1, 1.0, 0.0)
+        return WindowTranscript((said,), "en", excerpt.start + 200, 0.0, silent=False)
+
+
+def test_what_the_guard_withholds_is_counted(demo_checkpoint: Checkpoint) -> None:
+    async def work() -> list[DropReason]:
+        withheld: list[DropReason] = []
+        model = DecodingModel(demo_checkpoint.dimensions, demo_checkpoint.tokenizer, ())
+        session = StreamSession(StreamOptions(TranscriptionOptions(language="en")), model, withhold_invented)
+        server = Surroundings(time.monotonic, lambda: False, nothing_is_charged, withheld.append, StreamLimits())
+        with ThreadPoolExecutor(1) as threads:
+            ears = Ears(FrameDecoder("pcm_s16le", SAMPLE_RATE, 0), Speaking(load_silero()), threads, lambda _: None)
+            await StreamConnection(Talking(), session, Looping(), ears, server, keeper()).run()
+        return withheld
+
+    assert asyncio.run(work()) == [DropReason.REPETITION]
 
 
 def test_who_finishes_while_something_is_told_is_told_the_end_too(demo_checkpoint: Checkpoint) -> None:
     async def work() -> None:
         session = Calling(DecodingModel(demo_checkpoint.dimensions, demo_checkpoint.tokenizer, ()))
-        server = Surroundings(time.monotonic, lambda: False, nothing_is_charged, StreamLimits())
-        keeper = Keeper(
-            MemoryStreams(time.monotonic), SessionId("owner", "stream"), Start(type="start"), timedelta(minutes=2)
-        )
+        server = Surroundings(time.monotonic, lambda: False, nothing_is_charged, lambda _: None, StreamLimits())
         with ThreadPoolExecutor(1) as threads:
             ears = Ears(FrameDecoder("pcm_s16le", SAMPLE_RATE, 0), SileroStream(load_silero()), threads, lambda _: None)
-            connection = StreamConnection(Leaving(session), session, Deaf(), ears, server, keeper)
+            connection = StreamConnection(Leaving(session), session, Deaf(), ears, server, keeper())
             async with asyncio.timeout(PATIENCE_SECONDS / 6):
                 assert (await connection.run()).reason == "finished"
 

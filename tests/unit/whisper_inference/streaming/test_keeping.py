@@ -57,7 +57,7 @@ def test_a_stream_that_is_silent_for_long_can_still_be_gone_on_with(world: World
         await world.keeper.save(world.session, whole=True)
         for _ in range(100):
             world.now += 5
-            await world.keeper.save(world.session)
+            await world.keeper.refresh(world.session)
         assert await world.kept() is not None
 
     asyncio.run(work())

@@ -14,7 +14,7 @@ from whisper_inference.guard import withhold_invented
 from whisper_inference.models.checkpoint import Checkpoint
 from whisper_inference.streaming.events import Cut, Endpoint, Excerpt, Final, Partial, StreamEvent, StreamOptions
 from whisper_inference.streaming.session import StreamSession
-from whisper_inference.transcription import Segment, TranscriptionOptions
+from whisper_inference.transcription import DropReason, Segment, TranscriptionOptions
 
 CHUNKS_PER_SECOND = 31.25
 UNGUARDED = StreamOptions(TranscriptionOptions(language="en", guard=False))
@@ -200,6 +200,19 @@ def test_a_fast_stream_is_cut_where_a_slow_one_is(model: DecodingModel) -> None:
             fast.understand(excerpt, " the ship sails.")
     assert len(starts) == 3
     assert [type(event) for event in fast.events] == [Final, Endpoint] * 3
+
+
+def test_what_the_guard_withholds_is_told_once_it_would_be_final(model: DecodingModel) -> None:
+    guarded = StreamOptions(TranscriptionOptions(language="en"))
+    listener = Listener(StreamSession(guarded, model, withhold_invented), model)
+    listener.hear(2, speech=True)
+    listener.understand(listener.excerpt(), " no" * 12)
+    assert listener.session.withheld() == ()
+    listener.hear(1, speech=False)
+    listener.understand(listener.excerpt(), " no" * 12)
+    assert listener.final == ""
+    assert [dropped.reason for dropped in listener.session.withheld()] == [DropReason.REPETITION]
+    assert listener.session.withheld() == ()
 
 
 def test_only_what_is_asked_is_understood(listener: Listener) -> None:
