@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,7 @@ _SETTINGS: Final = {
     "WHISPER_MAX_CONNECTIONS": "2000",
     "WHISPER_MAX_STREAMS": "512",
 }
+_IMAGE: Final = Path("inference/Dockerfile")
 _START_SECONDS: Final = 60
 
 
@@ -65,7 +67,8 @@ def running_fleet(model: Path, replicas: int, keys: Sequence[str]) -> Iterator[F
         made = {name: make_account_key(name, Role.TRANSCRIBER, now=datetime.now(UTC)) for name in keys}
         accounts = folder / "accounts.yaml"
         accounts.write_text("keys:\n" + "".join(entry for _, entry in made.values()) if made else "{}")
-        settings = _SETTINGS | {"WHISPER_REDIS_URL": redis.address, "WHISPER_ACCOUNTS_FILE": str(accounts)}
+        shared = {"WHISPER_REDIS_URL": redis.address, "WHISPER_ACCOUNTS_FILE": str(accounts)}
+        settings = _SETTINGS | _memory_settings() | shared
         servers = []
         for _ in range(replicas):  # one after another: a start takes all cores
             server = start_server(model, settings=settings)
@@ -74,6 +77,11 @@ def running_fleet(model: Path, replicas: int, keys: Sequence[str]) -> Iterator[F
             servers.append(server)
         url = stack.enter_context(_front([server.url for server in servers]))
         yield Fleet(url, {name: key for name, (key, _) in made.items()}, servers)
+
+
+def _memory_settings() -> dict[str, str]:
+    """Return what the image tells the C library."""
+    return dict(re.findall(r"\b(MALLOC_\w+)=(\S+)", _IMAGE.read_text()))
 
 
 @contextmanager
