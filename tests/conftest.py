@@ -1,6 +1,7 @@
 """What tests share: the demo model, its clips, and property tests that may take their time."""
 
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import PurePath, PurePosixPath
 
@@ -99,9 +100,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--e2e",
         nargs="?",
         const="required",
-        choices=["required", "possible", "quickstart"],
-        help="run tests/e2e, on a real node; with `possible` they are skipped where no node can be, "
-        "with `quickstart` there and but for the README's way",
+        choices=["required", "possible"],
+        help="run tests/e2e, on a real node; with `possible` they are skipped where no node can be",
+    )
+    parser.addoption(
+        "--e2e-within",
+        type=float,
+        default=math.inf,
+        metavar="SECONDS",
+        help="begin no case of tests/e2e later than this, but for the README's way",
     )
     parser.addoption("--image-prefix", default="localhost/", help="of our images in the cluster of KUBECONFIG")
     parser.addoption("--load-image", help="what gives that cluster an image: 'kind load docker-image'")

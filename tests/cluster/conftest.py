@@ -15,7 +15,14 @@ from kubernetes import client, config, dynamic
 
 from tests.support.control_plane import ControlPlane, Setting
 from tests.support.definitions import define, upgrade
-from tests.support.kubernetes_programs import CONTROL_PLANE, HELM, NoControlPlane, find_programs, foreign_definitions
+from tests.support.kubernetes_programs import (
+    CONTROL_PLANE,
+    FOREIGN,
+    HELM,
+    NoControlPlane,
+    find_programs,
+    foreign_definitions,
+)
 from tests.support.patience import eventually
 from tests.support.person import Person
 from whisper_operator.api.crd import build_crd
@@ -67,7 +74,7 @@ def crd(api: client.ApiClient) -> None:
 def foreign_kinds(api: client.ApiClient) -> Iterator[None]:
     """The kinds of others that a resource may have children of: in the cluster while the module's tests run."""
     try:
-        definitions = foreign_definitions()
+        definitions = foreign_definitions(*FOREIGN)
     except NoControlPlane as problem:
         pytest.skip(f"no definitions: {problem}")
     names = {definition["metadata"]["name"] for definition in definitions if define(api, definition)}

@@ -1,9 +1,12 @@
 """One cluster with a node for all tests of this folder, with our images and our chart; run only when asked for."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from scripts.readme_commands import find_commands
@@ -14,20 +17,50 @@ from tests.support.stages import Stages
 
 _OPERATOR: Final = "whisper-operator"
 """Name of the release and of its namespace, in the README."""
-_README_S_WAY: Final = frozenset({"test_quickstart.py", "test_images.py"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave these tests out unless they are asked for: they take minutes, root, and a node's programs.
 
-    They run in their own order, after those that need a control plane alone.
+    They run in their own order, the README's way first, after those that need a control plane alone.
     """
-    asked = config.getoption("--e2e")
     ours = [item for item in items if item.get_closest_marker("e2e")]
-    for item in ours:
-        if asked is None or (asked == "quickstart" and item.path.name not in _README_S_WAY):
+    if config.getoption("--e2e") is None:
+        for item in ours:
             item.add_marker(pytest.mark.skip(reason="needs a node: `make e2e`, or pytest --e2e"))
-    items[:] = [item for item in items if item not in set(ours)] + sorted(ours, key=lambda item: item.location[:2])
+    in_order = sorted(ours, key=lambda item: (not _is_readme_s_way(item), item.location[:2]))
+    items[:] = [item for item in items if item not in set(ours)] + in_order
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Leave out what would begin too late, or lacks its programs."""
+    seconds = time.time() - psutil.Process().create_time()
+    if seconds > item.config.getoption("--e2e-within") and not _is_readme_s_way(item):
+        pytest.skip(f"no time is left for it after {seconds:.0f} s, as --e2e-within says: `make e2e` takes its time")
+    with _leaving_out(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Leave out what lacks its programs."""
+    with _leaving_out(item):
+        yield
+
+
+@contextmanager
+def _leaving_out(item: pytest.Item) -> Iterator[None]:
+    try:
+        yield
+    except NoControlPlane as problem:
+        if item.config.getoption("--e2e") == "required":
+            raise
+        pytest.skip(f"{problem}: `make e2e` builds what is missing")
+
+
+def _is_readme_s_way(item: pytest.Item) -> bool:
+    return item.path.name in {"test_quickstart.py", "test_images.py"}
 
 
 @pytest.fixture(scope="session")

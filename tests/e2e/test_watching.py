@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import pytest
-import yaml
 
 from tests.support.caller import Caller
-from tests.support.kubernetes_programs import NoControlPlane, foreign_definitions
+from tests.support.kubernetes_programs import foreign_definitions
 from tests.support.patience import eventually
 from tests.support.scraping import Prometheus, prometheus
 from tests.support.site import SMALL, Site, resource
@@ -57,28 +56,21 @@ def watched(
     """The cluster with a resource on an NPU with a CPU as its standby, and Prometheus."""
     if request.config.getoption("--cluster") == "existing":
         pytest.skip("changes what its node says of devices")
-    try:
-        definitions = [each for each in foreign_definitions() if each["spec"]["group"] == "monitoring.coreos.com"]
-    except NoControlPlane as problem:
-        pytest.skip(f"no definitions: {problem}")
-    kinds = " ".join(each["metadata"]["name"] for each in definitions)
     since = time.time()
-    with stages.stage("monitoring on, a resource with everything") as seen:
-        installed.shell("kubectl apply --server-side -f -", yaml.safe_dump_all(definitions))
-        installed.shell(f"kubectl wait --for=condition=Established --timeout=1m crd {kinds}")
-        switch(installed, "true")
-        installed.give_devices(NPU, 1)
-        installed.apply(watched_resource(installed.small_redis()))
-        installed.shell("kubectl wait --for=condition=Available --timeout=5m wd/seen")
-        seen.append(installed.shell("kubectl get wd seen --no-headers").strip())
-    monitors, rules = (installed.read(f"{kind} -A")["items"] for kind in ("servicemonitors", "prometheusrules"))
-    with prometheus(installed, monitors, rules, tmp_path_factory.mktemp("prometheus")) as watching:
-        yield Watched(installed, watching, Caller(installed, "seen"), since)
-    installed.shell("kubectl uncordon $(kubectl get nodes -o name)")
-    installed.shell("kubectl delete wd seen")
-    installed.give_devices(NPU, 0)
-    switch(installed, "false")
-    installed.shell(f"kubectl delete crd {kinds}")
+    with installed.defined(foreign_definitions("prometheus")):
+        with stages.stage("monitoring on, a resource with everything") as seen:
+            switch(installed, "true")
+            installed.give_devices(NPU, 1)
+            installed.apply(watched_resource(installed.small_redis()))
+            installed.shell("kubectl wait --for=condition=Available --timeout=5m wd/seen")
+            seen.append(installed.shell("kubectl get wd seen --no-headers").strip())
+        monitors, rules = (installed.read(f"{kind} -A")["items"] for kind in ("servicemonitors", "prometheusrules"))
+        with prometheus(installed, monitors, rules, tmp_path_factory.mktemp("prometheus")) as watching:
+            yield Watched(installed, watching, Caller(installed, "seen"), since)
+        installed.shell("kubectl uncordon $(kubectl get nodes -o name)")
+        installed.shell("kubectl delete wd seen")
+        installed.give_devices(NPU, 0)
+        switch(installed, "false")
 
 
 def switch(site: Site, value: str) -> None:

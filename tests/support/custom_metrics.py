@@ -9,16 +9,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from tests.support.api_services import PORT, registered
 from tests.support.kubernetes_programs import ADAPTER, find_programs
-from tests.support.patience import eventually
 from tests.support.site import Site
 
-_GROUP: Final = "custom.metrics.k8s.io"
-_VERSION: Final = "v1beta2"
-_NAME: Final = "custom-metrics"
-_PORT: Final = 6443
 _WRITE: Final = "http://127.0.0.1:8080/write-metrics"
 _LOOKS_BACK_SECONDS: Final = 15
 """The most of so long counts, as with `max_over_time`: requests begin and end between two looks."""
@@ -51,53 +47,9 @@ def custom_metrics(site: Site, folder: Path) -> Iterator[CustomMetrics]:
     """Serve them to the cluster's autoscalers while the block runs."""
     program = find_programs(ADAPTER)["test-adapter"]
     uses = " ".join(f"--{what}-kubeconfig=$KUBECONFIG" for what in ("lister", "authentication", "authorization"))
-    command = f"exec {program} --secure-port={_PORT} --cert-dir={folder} {uses}"
-    with site.beside(folder / "adapter.log", "bash", "-c", command):
-        try:
-            for each in (_service(site.namespace), _registration(site.namespace), *_rights()):
-                site.apply(each)
-            eventually(lambda: site.shell(f"kubectl get --raw /apis/{_GROUP}/{_VERSION}"))
-            yield CustomMetrics(site)
-        finally:
-            names = f"apiservice/{_VERSION}.{_GROUP} service/{_NAME} clusterrole/{_NAME} clusterrolebinding/{_NAME}"
-            site.shell(f"kubectl delete --ignore-not-found {names}")
-
-
-def _service(namespace: str) -> dict[str, Any]:
-    # Beside the API server: https://kubernetes.io/docs/concepts/services-networking/service/#externalname
-    spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": _PORT}]}
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": _NAME, "namespace": namespace},
-        "spec": spec,
-    }
-
-
-def _registration(namespace: str) -> dict[str, Any]:
-    spec = {
-        "service": {"name": _NAME, "namespace": namespace, "port": _PORT},
-        "group": _GROUP,
-        "version": _VERSION,
-        "insecureSkipTLSVerify": True,
-        "groupPriorityMinimum": 100,
-        "versionPriority": 200,
-    }
-    return {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": {"name": f"{_VERSION}.{_GROUP}"},
-        "spec": spec,
-    }
-
-
-def _rights() -> Iterator[dict[str, Any]]:
-    """Let everybody read: who asks for autoscalers is the API server, whose certificate nobody here has signed."""
-    rights = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": _NAME}}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": _NAME}
-    anybody = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:anonymous"}
-    metrics = {"apiGroups": [_GROUP], "resources": ["*"], "verbs": ["get"]}
-    # Also what there is: without it the API server takes the adapter for one that is not there.
-    names = {"nonResourceURLs": ["/apis/*"], "verbs": ["get"]}
-    yield rights | {"kind": "ClusterRole", "rules": [metrics, names]}
-    yield rights | {"kind": "ClusterRoleBinding", "roleRef": role, "subjects": [anybody]}
+    command = f"exec {program} --secure-port={PORT} --cert-dir={folder} {uses}"
+    with (
+        site.beside(folder / "adapter.log", "bash", "-c", command),
+        registered(site, "custom.metrics.k8s.io", "v1beta2"),
+    ):
+        yield CustomMetrics(site)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -19,6 +20,8 @@ _STAMP: Final = "k8s.io/component-base/version"
 _HELM_VERSION: Final = "3.22.0"
 _COREDNS_VERSION: Final = "1.15.0"
 _ADAPTER_VERSION: Final = "1.36.0"
+_KEDA: Final = "github.com/kedacore/keda/v2"
+_KEDA_VERSION: Final = "2.18.1"
 _HELM_STAMP: Final = "helm.sh/helm/v3/pkg"
 
 
@@ -66,6 +69,12 @@ COREDNS: Final = Programs("coredns", _COREDNS_VERSION, {"coredns": "github.com/c
 ADAPTER: Final = Programs(
     "adapter", _ADAPTER_VERSION, {"test-adapter": "sigs.k8s.io/custom-metrics-apiserver/test-adapter"}, ""
 )
+KEDA: Final = Programs(
+    "keda",
+    _KEDA_VERSION,
+    {"keda-operator": f"{_KEDA}/cmd/operator", "keda-adapter": f"{_KEDA}/cmd/adapter"},
+    f"-X {_KEDA}/version.Version={_KEDA_VERSION}",
+)
 PAUSE: Final = Programs("pause", "1", {"pause": "."}, "")
 HELM: Final = Programs(
     "helm",
@@ -75,22 +84,36 @@ HELM: Final = Programs(
     f"-X {_HELM_STAMP}/chartutil.k8sVersionMajor=1 -X {_HELM_STAMP}/chartutil.k8sVersionMinor=35",
 )
 
-_FOREIGN: Final = {
-    "github.com/kedacore/keda/v2@v2.18.1": ("config/crd/bases/keda.sh_scaledobjects.yaml",),
-    "sigs.k8s.io/gateway-api@v1.4.1": ("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",),
-    "github.com/prometheus-operator/prometheus-operator@v0.85.0": (
-        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
-        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
-    ),
-}
-"""Definitions of others' kinds, in the modules that publish them."""
+FOREIGN: Final = MappingProxyType(
+    {
+        "keda": (
+            f"{_KEDA}@v{_KEDA_VERSION}",
+            "config/crd/bases/keda.sh_scaledobjects.yaml",
+            "config/crd/bases/keda.sh_scaledjobs.yaml",
+            "config/crd/bases/keda.sh_triggerauthentications.yaml",
+            "config/crd/bases/keda.sh_clustertriggerauthentications.yaml",
+            "config/crd/bases/eventing.keda.sh_cloudeventsources.yaml",
+            "config/crd/bases/eventing.keda.sh_clustercloudeventsources.yaml",
+        ),
+        "gateway": (
+            "sigs.k8s.io/gateway-api@v1.4.1",
+            "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+        ),
+        "prometheus": (
+            "github.com/prometheus-operator/prometheus-operator@v0.85.0",
+            "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+            "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+        ),
+    }
+)
+"""Whose kinds may be children of ours: the module that publishes their definitions, and the files."""
 
 
-def find_programs(wanted: Programs) -> dict[str, Path]:
+def find_programs(wanted: Programs, *, build: bool = True) -> dict[str, Path]:
     """Return each program's path: from `KUBEBUILDER_ASSETS`, the PATH or the cache, or built (minutes, once).
 
     Raises:
-        NoControlPlane: They are nowhere, and there is no Go to build them with.
+        NoControlPlane: They are nowhere, and are not to be built, or there is no Go to build them with.
     """
     for folder in filter(None, (os.environ.get("KUBEBUILDER_ASSETS"), os.environ.get("PATH"))):
         found = {name: shutil.which(name, path=folder) for name in wanted.packages}
@@ -100,18 +123,20 @@ def find_programs(wanted: Programs) -> dict[str, Path]:
     with FileLock(cache / "building"):
         for name, package in wanted.packages.items():
             if not (cache / name).exists():
+                if not build:
+                    raise NoControlPlane(f"{name} was not built yet")
                 _build(wanted, name, package, cache)
     return {name: cache / name for name in wanted.packages}
 
 
-def foreign_definitions() -> list[dict[str, Any]]:
-    """Return the CustomResourceDefinitions of others that a WhisperDeployment may have children of.
+def foreign_definitions(*owners: str) -> list[dict[str, Any]]:
+    """Return the CustomResourceDefinitions of some of `FOREIGN`.
 
     Raises:
         NoControlPlane: There is no Go to download them with.
     """
     definitions = []
-    for module, files in _FOREIGN.items():
+    for module, *files in (FOREIGN[owner] for owner in owners):
         with tempfile.TemporaryDirectory() as folder:
             downloaded = json.loads(_go(["mod", "download", "-json", module], folder))
         definitions += [yaml.safe_load(Path(downloaded["Dir"], file).read_text()) for file in files]

@@ -20,7 +20,8 @@ from tests.support.prometheus import find_prometheus
 from tests.support.site import Site
 from whisper_operator.children.names import Manifest
 
-_ADDRESS: Final = "127.0.0.1:9090"
+ADDRESS: Final = "127.0.0.1:9090"
+"""Of the cluster's own network."""
 _WAIT: Final = "5s"
 """Instead of the minutes that an alert waits."""
 _FOUND: Final = "found.json"
@@ -49,7 +50,7 @@ class Prometheus:
             RuntimeError: It does not answer, or not with success.
         """
         given = " ".join(f"--data-urlencode {shlex.quote(f'{key}={value}')}" for key, value in parameters.items())
-        said = self._site.shell(f"curl -sS --fail-with-body --get http://{_ADDRESS}/api/v1/{path} {given}")
+        said = self._site.shell(f"curl -sS --fail-with-body --get http://{ADDRESS}/api/v1/{path} {given}")
         return json.loads(said)["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
@@ -91,7 +92,7 @@ def prometheus(
     options = {
         "config.file": folder / "prometheus.yaml",
         "storage.tsdb.path": folder / "data",
-        "web.listen-address": _ADDRESS,
+        "web.listen-address": ADDRESS,
     }
     command = [find_prometheus("prometheus"), *(f"--{name}={value}" for name, value in options.items())]
     with site.beside(folder / "prometheus.log", *command):

@@ -85,6 +85,17 @@ class Site:
         """Apply manifests."""
         self.shell("kubectl apply -f -", yaml.safe_dump_all(manifests))
 
+    @contextmanager
+    def defined(self, definitions: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """Let the cluster have kinds while the block runs."""
+        names = " ".join(each["metadata"]["name"] for each in definitions)
+        try:
+            self.shell("kubectl apply --server-side -f -", yaml.safe_dump_all(definitions))
+            self.shell(f"kubectl wait --for=condition=Established --timeout=1m crd {names}")
+            yield
+        finally:
+            self.shell(f"kubectl delete crd --ignore-not-found --timeout=1m {names}")
+
     def read(self, what: str) -> dict[str, Any]:
         """Read an object, or a list of them: `wd/demo`, `pods -l app=x`."""
         return dict(json.loads(self.shell(f"kubectl get {what} -o json")))
