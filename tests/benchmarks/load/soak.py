@@ -31,6 +31,9 @@ _TALKERS: Final = 6
 _SILENT: Final = 20
 _PAUSE: Final = 20.0
 """Seconds between two sentences of the same person."""
+_RUSH_SECONDS: Final = 40
+_RUSH_FILES: Final = 32
+"""At once: more than the replicas have rows for."""
 
 
 class Sample(NamedTuple):
@@ -71,6 +74,7 @@ def soak(model: Path, replicas: int, seconds: float) -> bool:
         ProcessPoolExecutor(3, mp_context=get_context("spawn")) as clients,
         running_fleet(model, replicas, ()) as fleet,
     ):
+        _rush(fleet, clients)
         begin = time.monotonic()
         work: list[Future[str] | Future[Tally]] = [
             clients.submit(come_and_go, fleet.url, begin + seconds),
@@ -84,6 +88,14 @@ def soak(model: Path, replicas: int, seconds: float) -> bool:
         verdict = "flat" if found.flat else "it grows"
         _say(f"replica {number}: {found.mib_per_hour:+.1f} ± {found.uncertainty:.1f} MiB an hour: {verdict}")
     return all(found.flat for found in trends)
+
+
+def _rush(fleet: Fleet, clients: ProcessPoolExecutor) -> None:
+    """Send as much as replicas take at once: what they keep for it is no growth when it comes to that again."""
+    before = fleet.resident_mib()
+    sent = clients.submit(Sender(fleet.url, KEY, time.monotonic(), _RUSH_SECONDS).in_turns, _RUSH_FILES).result()
+    grown = "  ".join(f"{was:.0f} to {now:.0f} MiB" for was, now in zip(before, fleet.resident_mib(), strict=True))
+    _say(f"at first {_RUSH_FILES} files at once: {sent}; {grown}")
 
 
 def _watch(fleet: Fleet, begin: float, seconds: float) -> list[list[Sample]]:
