@@ -18,6 +18,7 @@ _LATELY: Final[Seconds] = 10.0
 _ENOUGH: Final[Seconds] = 1.0
 """So much of it makes a speaker; who sends less, to show that it is there, counts as the part of one that it is."""
 _MOMENT: Final[Seconds] = 1e-3
+"""The shortest time that sound is compared with: who has just begun to send some counts as a speaker."""
 
 
 class Elsewhere(NamedTuple):
@@ -71,7 +72,7 @@ class _Heard(NamedTuple):
         return _Heard(self.since if before else now, now, min(_LATELY, before + seconds))
 
     def speakers(self, now: Seconds) -> float:
-        """Return how much of a speaker it is: all of one as long as nobody can know."""
+        """Return how much of a speaker it is, by how much sound came in how long."""
         return min(1.0, self.lately(now) / max(_MOMENT, min(_ENOUGH, now - self.since)))
 
 
