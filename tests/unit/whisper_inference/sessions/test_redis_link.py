@@ -38,12 +38,17 @@ class Deaf(Redis):
         return 1
 
 
+async def renew(client: Redis) -> None:
+    """Ask for something through the link."""
+    quotas = RedisQuotas(RedisLink(Connection(client), Availability(time.monotonic, lambda _: None)))
+    await quotas.renew(Pool(LeaseClass.STREAMS, "key"), "lease", timedelta(seconds=1))
+
+
 @pytest.mark.parametrize("problem", [None, RedisConnectionError("gone")])
 def test_a_cancellation_is_heard_that_comes_with_the_answer(problem: Exception | None) -> None:
     async def whole() -> None:
         client = Deaf(problem)
-        quotas = RedisQuotas(RedisLink(Connection(client), Availability(time.monotonic, lambda _: None)))
-        renewal = asyncio.create_task(quotas.renew(Pool(LeaseClass.STREAMS, "key"), "lease", timedelta(seconds=1)))
+        renewal = asyncio.create_task(renew(client))
         await client.waiting.wait()
         client.came.set()
         renewal.cancel()
@@ -55,9 +60,7 @@ def test_a_cancellation_is_heard_that_comes_with_the_answer(problem: Exception |
 
 def test_who_waits_for_too_long_is_told_so_and_was_not_cancelled() -> None:
     async def whole() -> None:
-        client = Deaf()
-        quotas = RedisQuotas(RedisLink(Connection(client), Availability(time.monotonic, lambda _: None)))
         with pytest.raises(StoreUnavailable):
-            await quotas.renew(Pool(LeaseClass.STREAMS, "key"), "lease", timedelta(seconds=1))
+            await renew(Deaf())
 
     asyncio.run(whole())

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -16,13 +17,13 @@ from whisper_inference.decoding.windows import DecodingModel, WindowTranscript
 from whisper_inference.guard import withhold_invented
 from whisper_inference.models.checkpoint import Checkpoint
 from whisper_inference.sessions.store import SessionId
-from whisper_inference.streaming.connection import Ears, StreamConnection, StreamLimits, Surroundings
+from whisper_inference.streaming.connection import Ears, Recognizes, StreamConnection, StreamLimits, Surroundings
 from whisper_inference.streaming.events import Excerpt, SpeechBegan, StreamOptions, VoiceEvent
 from whisper_inference.streaming.frames import FrameDecoder
 from whisper_inference.streaming.keeping import Keeper
 from whisper_inference.streaming.memory import MemoryStreams
-from whisper_inference.streaming.peer import News, Stop
-from whisper_inference.streaming.protocol import Start
+from whisper_inference.streaming.peer import News, Peer, Stop
+from whisper_inference.streaming.protocol import Closed, Start
 from whisper_inference.streaming.session import StreamSession
 from whisper_inference.transcription import DropReason, Seconds, Segment, TranscriptionOptions
 
@@ -73,12 +74,6 @@ class Deaf:
         raise AssertionError((excerpt, options))
 
 
-def keeper() -> Keeper:
-    """Keep a stream in memory."""
-    key = SessionId("owner", "stream")
-    return Keeper(MemoryStreams(time.monotonic), key, Start(type="start"), timedelta(minutes=2))
-
-
 async def nothing_is_charged(_seconds: Seconds) -> None:
     """Charge nobody."""
 
@@ -115,28 +110,34 @@ class Looping:
         return WindowTranscript((said,), "en", excerpt.start + 200, 0.0, silent=False)
 
 
-def test_what_the_guard_withholds_is_counted(demo_checkpoint: Checkpoint) -> None:
-    async def work() -> list[DropReason]:
-        withheld: list[DropReason] = []
-        model = DecodingModel(demo_checkpoint.dimensions, demo_checkpoint.tokenizer, ())
-        session = StreamSession(StreamOptions(TranscriptionOptions(language="en")), model, withhold_invented)
-        server = Surroundings(time.monotonic, lambda: False, nothing_is_charged, withheld.append, StreamLimits())
-        with ThreadPoolExecutor(1) as threads:
-            ears = Ears(FrameDecoder("pcm_s16le", SAMPLE_RATE, 0), Speaking(load_silero()), threads, lambda _: None)
-            await StreamConnection(Talking(), session, Looping(), ears, server, keeper()).run()
-        return withheld
+async def run(
+    peer: Peer,
+    session: StreamSession,
+    recognizer: Recognizes,
+    activity: SileroStream,
+    withheld: Callable[[DropReason], None] = lambda _: None,
+) -> Closed:
+    """Run a stream that is kept in memory, to its end."""
+    server = Surroundings(time.monotonic, lambda: False, nothing_is_charged, withheld, StreamLimits())
+    key = SessionId("owner", "stream")
+    keeper = Keeper(MemoryStreams(time.monotonic), key, Start(type="start"), timedelta(minutes=2))
+    with ThreadPoolExecutor(1) as threads:
+        ears = Ears(FrameDecoder("pcm_s16le", SAMPLE_RATE, 0), activity, threads, lambda _: None)
+        async with asyncio.timeout(PATIENCE_SECONDS / 6):
+            return await StreamConnection(peer, session, recognizer, ears, server, keeper).run()
 
-    assert asyncio.run(work()) == [DropReason.REPETITION]
+
+def test_what_the_guard_withholds_is_counted(demo_checkpoint: Checkpoint) -> None:
+    withheld: list[DropReason] = []
+    model = DecodingModel(demo_checkpoint.dimensions, demo_checkpoint.tokenizer, ())
+    session = StreamSession(StreamOptions(TranscriptionOptions(language="en")), model, withhold_invented)
+    asyncio.run(run(Talking(), session, Looping(), Speaking(load_silero()), withheld.append))
+    assert withheld == [DropReason.REPETITION]
 
 
 def test_who_finishes_while_something_is_told_is_told_the_end_too(demo_checkpoint: Checkpoint) -> None:
     async def work() -> None:
         session = Calling(DecodingModel(demo_checkpoint.dimensions, demo_checkpoint.tokenizer, ()))
-        server = Surroundings(time.monotonic, lambda: False, nothing_is_charged, lambda _: None, StreamLimits())
-        with ThreadPoolExecutor(1) as threads:
-            ears = Ears(FrameDecoder("pcm_s16le", SAMPLE_RATE, 0), SileroStream(load_silero()), threads, lambda _: None)
-            connection = StreamConnection(Leaving(session), session, Deaf(), ears, server, keeper())
-            async with asyncio.timeout(PATIENCE_SECONDS / 6):
-                assert (await connection.run()).reason == "finished"
+        assert (await run(Leaving(session), session, Deaf(), SileroStream(load_silero()))).reason == "finished"
 
     asyncio.run(work())
