@@ -5,14 +5,21 @@ https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-ag
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from tests.support.patience import eventually
 from tests.support.site import Site
 
-PORT: Final = 6443
+_PORT: Final = 6443
 """Where the program listens."""
 _RIGHTS: Final = "rbac.authorization.k8s.io"
+
+
+def serving_options(certificates: Path) -> str:
+    """Return what such a program is told on a shell's line: where it serves, and whom it asks who its callers are."""
+    asks = " ".join(f"--{what}-kubeconfig=$KUBECONFIG" for what in ("lister", "authentication", "authorization"))
+    return f"--secure-port={_PORT} --cert-dir={certificates} {asks}"
 
 
 @contextmanager
@@ -35,14 +42,14 @@ def _name(group: str) -> str:
 
 def _service(namespace: str, group: str) -> dict[str, Any]:
     # Beside the API server: https://kubernetes.io/docs/concepts/services-networking/service/#externalname
-    spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": PORT}]}
+    spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": _PORT}]}
     place = {"name": _name(group), "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Service", "metadata": place, "spec": spec}
 
 
 def _registration(namespace: str, group: str, version: str) -> dict[str, Any]:
     spec = {
-        "service": {"name": _name(group), "namespace": namespace, "port": PORT},
+        "service": {"name": _name(group), "namespace": namespace, "port": _PORT},
         "group": group,
         "version": version,
         "insecureSkipTLSVerify": True,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.support.api_services import PORT, registered
+from tests.support.api_services import registered, serving_options
 from tests.support.kubernetes_programs import ADAPTER, find_programs
 from tests.support.site import Site
 
@@ -46,8 +46,7 @@ class CustomMetrics:
 def custom_metrics(site: Site, folder: Path) -> Iterator[CustomMetrics]:
     """Serve them to the cluster's autoscalers while the block runs."""
     program = find_programs(ADAPTER)["test-adapter"]
-    uses = " ".join(f"--{what}-kubeconfig=$KUBECONFIG" for what in ("lister", "authentication", "authorization"))
-    command = f"exec {program} --secure-port={PORT} --cert-dir={folder} {uses}"
+    command = f"exec {program} {serving_options(folder)}"
     with (
         site.beside(folder / "adapter.log", "bash", "-c", command),
         registered(site, "custom.metrics.k8s.io", "v1beta2"),

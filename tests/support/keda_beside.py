@@ -10,7 +10,7 @@ from typing import Final
 
 import trustme
 
-from tests.support.api_services import PORT, registered
+from tests.support.api_services import registered, serving_options
 from tests.support.certificates import pair, write, write_authorities
 from tests.support.kubernetes_programs import foreign_definitions
 from tests.support.site import Site
@@ -30,11 +30,9 @@ def keda(site: Site, programs: Mapping[str, Path], folder: Path) -> Iterator[Non
         f"{place} exec {programs['keda-operator']} --cert-dir={folder} --metrics-service-bind-address={_TALK}"
         " --metrics-bind-address=0 --health-probe-bind-address=0"
     )
-    uses = " ".join(f"--{what}-kubeconfig=$KUBECONFIG" for what in ("lister", "authentication", "authorization"))
     adapter = (
-        f"{place} exec {programs['keda-adapter']} --secure-port={PORT} --cert-dir={folder} --client-ca-file={proof}"
-        f" --tls-cert-file={files.certificate} --tls-private-key-file={files.key}"
-        f" --metrics-service-address={_TALK} {uses}"
+        f"{place} exec {programs['keda-adapter']} {serving_options(folder)} --client-ca-file={proof}"
+        f" --tls-cert-file={files.certificate} --tls-private-key-file={files.key} --metrics-service-address={_TALK}"
     )
     with (
         site.defined(foreign_definitions("keda")),
