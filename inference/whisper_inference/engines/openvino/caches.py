@@ -1,12 +1,13 @@
 """The host's memory of a running batch: what every window sounds like, and what every row has said."""
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whisper_inference.engines.base import RowId, WindowId
+from whisper_inference.engines.openvino.shapes import CAPACITY_STEP, past_capacity
 from whisper_inference.engines.openvino.slots import Slots
 from whisper_inference.models.dimensions import ModelDimensions
 
@@ -14,9 +15,6 @@ CacheArray: TypeAlias = NDArray[Any]
 """In the compute type; bf16, which numpy has not, as its bits in 16-bit integers."""
 
 _Views: TypeAlias = dict[tuple[int, int], list[CacheArray]]
-
-CAPACITY_STEP: Final = 64
-"""A past grows by so many positions at a time: each growth copies it once, each position more is read each step."""
 
 
 class WindowCache:
@@ -111,8 +109,7 @@ class PastCache:
         """Have room for so many positions in every row, and not for many more than the longest needs."""
         if self._fixed:
             return
-        needed = max([positions, *self.lengths.values()])
-        wanted = min(-(-needed // CAPACITY_STEP) * CAPACITY_STEP, self._most)
+        wanted = past_capacity(max([positions, *self.lengths.values()]), self._most)
         if wanted > self.capacity or 2 * wanted <= self.capacity:
             kept = min(wanted, self.capacity)
             resized = np.zeros((*self.array.shape[:4], wanted, self.array.shape[5]), self.array.dtype)

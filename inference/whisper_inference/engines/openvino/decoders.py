@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from whisper_inference.arrays import FloatArray
 from whisper_inference.engines.openvino.caches import CacheArray
+from whisper_inference.engines.openvino.shapes import padded_prompt
 from whisper_inference.models.dimensions import ModelDimensions
 
 _MASKED: Final = np.float32(-1e4)
@@ -82,17 +83,19 @@ class DynamicDecoder:
         request = self._step if call.past is not None else self._prompt
         past = self._nothing if call.past is None else call.past
         tokens = call.embedded.shape[1]
+        embedded = call.embedded if call.past is not None else _longer(call.embedded, padded_prompt(tokens))
         request.set_inputs(
-            call.embedded,
+            embedded,
             past_mask(call.lengths, past[0].shape[2]),
-            causal_mask(tokens),
+            causal_mask(embedded.shape[1]),
             np.array(call.logits_at, dtype=np.int64),
             np.array([tokens if call.scored else 0], dtype=np.int64),
         )
         request.bind_caches(past, call.cross)
         request.infer(len(call.logits_at))
         scores = request.output(-1)[0] if self._scores and call.scored else None
-        return DecoderAnswer(request.logits, request.new_cache(len(past)), scores)
+        new = [cache[:, :, :tokens] for cache in request.new_cache(len(past))]
+        return DecoderAnswer(request.logits, new, scores)
 
 
 class StaticDecoder:
@@ -129,8 +132,7 @@ class StaticDecoder:
         for begin in range(0, tokens, self._piece_tokens):
             piece = call.embedded[:, begin : begin + self._piece_tokens]
             count = piece.shape[1]
-            padded = np.pad(piece, ((0, 0), (0, self._piece_tokens - count), (0, 0)))
-            self._infer(self._piece, padded, begin, self._begun, call.cross)
+            self._infer(self._piece, _longer(piece, self._piece_tokens), begin, self._begun, call.cross)
             for kept, new in zip(self._begun, self._piece.new_cache(len(self._begun)), strict=True):
                 kept[:, :, begin : begin + count] = new[:, :, :count]
             here = (wanted >= begin) & (wanted < begin + count)
@@ -202,6 +204,11 @@ class _Request:
 
 _DYNAMIC_INPUTS: Final = 5
 """Inputs of the dynamic graph before its caches."""
+
+
+def _longer(embedded: FloatArray, tokens: int) -> FloatArray:
+    """Pad at the end: no token hears those after it."""
+    return np.pad(embedded, ((0, 0), (0, tokens - embedded.shape[1]), (0, 0)))
 
 
 def past_mask(lengths: Sequence[int], capacity: int) -> FloatArray:

@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.small_checkpoints import MULTILINGUAL
 from whisper_inference.engines.base import RowId, WindowId
-from whisper_inference.engines.openvino.caches import CAPACITY_STEP, CacheArray, PastCache, WindowCache
+from whisper_inference.engines.openvino.caches import CacheArray, PastCache, WindowCache
+from whisper_inference.engines.openvino.shapes import CAPACITY_STEP
 
 DIMENSIONS = replace(MULTILINGUAL, audio_context=5)
 FLOAT32 = np.dtype(np.float32)
@@ -42,7 +43,7 @@ def test_room_follows_the_longest_row_up_and_down_and_keeps_what_is_remembered()
     short, long = RowId(1), RowId(2)
     cache.take(short, positions(0, 4))
     cache.take(long, positions(0, 300))
-    assert cache.capacity == 5 * CAPACITY_STEP
+    assert cache.capacity == DIMENSIONS.text_context
     cache.free(long)
     cache.make_room(5)
     assert cache.capacity == CAPACITY_STEP
