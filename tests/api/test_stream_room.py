@@ -155,8 +155,8 @@ def used(server: RunningServer, what: str = "concurrent_streams") -> int:
 @contextmanager
 def late(places: Places) -> Iterator[None]:
     """Answers come late, to one who speaks."""
-    with places.take():
-        places.listener()(1.0)
+    with places.take() as told:
+        told(1.0)
         for _ in range(30):
             places.answered(300.0)
         yield

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from whisper_inference.errors import Overloaded
@@ -17,8 +18,8 @@ _LATELY: Final[Seconds] = 10.0
 """Sound that came longer ago does not count: who is silent costs nothing."""
 _ENOUGH: Final[Seconds] = 1.0
 """So much of it makes a speaker; who sends less, to show that it is there, counts as the part of one that it is."""
-_MOMENT: Final[Seconds] = 1e-3
-"""The shortest time that sound is compared with: who has just begun to send some counts as a speaker."""
+_BEGINNING: Final[Seconds] = 0.5
+"""So much makes a speaker of who has just begun; many signs of life at the same moment are few speakers."""
 
 
 class Elsewhere(NamedTuple):
@@ -73,7 +74,7 @@ class _Heard(NamedTuple):
 
     def speakers(self, now: Seconds) -> float:
         """Return how much of a speaker it is, by how much sound came in how long."""
-        return min(1.0, self.lately(now) / max(_MOMENT, min(_ENOUGH, now - self.since)))
+        return min(1.0, self.lately(now) / max(_BEGINNING, min(_ENOUGH, now - self.since)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Places:
         self._delay = Delay()
         self._closed = False
         self._heard: dict[object, _Heard] = {}
-        """Of each stream that has sent some lately."""
+        """Of each open stream that has sent some."""
 
     def close(self) -> None:
         """Have room for none from now on."""
@@ -132,20 +133,20 @@ class Places:
         return Standing(self._open, min(bound, self._able()) if self._bounds.measured else bound)
 
     @contextmanager
-    def take(self, *, resumes: bool = False) -> Iterator[None]:
-        """Hold a place while the context lasts.
+    def take(self, *, resumes: bool = False) -> Iterator[Callable[[Seconds], None]]:
+        """Hold a place while the context lasts; give what the stream calls with how much sound it sent.
 
         Raises:
             Overloaded: There is no room for the stream.
         """
         self.check(resumes=resumes)
         self._open += 1
+        stream = object()
         try:
-            yield
+            yield partial(self._told, stream)
         finally:
             self._open -= 1
-            now = self._clock()
-            self._heard = {stream: heard for stream, heard in self._heard.items() if heard.lately(now)}
+            self._heard.pop(stream, None)
 
     def check(self, *, resumes: bool = False) -> None:
         """Say before a stream begins, or goes on, that it cannot; `take` has the last word.
@@ -158,23 +159,17 @@ class Places:
             self._observer.refused()
             raise self._refusal()
 
-    def listener(self) -> Callable[[Seconds], None]:
-        """Return what a stream says with how much sound it sent."""
-        stream = object()
-
-        def told(seconds: Seconds) -> None:
-            now = self._clock()
-            self._heard[stream] = self._heard.get(stream, _Heard(now, now)).after(seconds, now)
-            spent = self._engine.spent_on_streams
-            self._cost = self._cost.after(seconds, spent - self._spent)
-            self._spent = spent
-
-        return told
-
     def answered(self, seconds: Seconds) -> None:
         """Take in how long a hypothesis took."""
         self._observer.answered(seconds)
         self._delay = self._delay.after(seconds, self._clock())
+
+    def _told(self, stream: object, seconds: Seconds) -> None:
+        now = self._clock()
+        self._heard[stream] = self._heard.get(stream, _Heard(now, now)).after(seconds, now)
+        spent = self._engine.spent_on_streams
+        self._cost = self._cost.after(seconds, spent - self._spent)
+        self._spent = spent
 
     def _able(self) -> int:
         now = self._clock()

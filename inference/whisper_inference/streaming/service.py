@@ -120,9 +120,9 @@ class Streams:
             Overloaded: There is no room for another one.
             ShuttingDown: The server drains.
         """
-        with self.places.take(resumes=resumes), self._scheduler.admit(0.0):
+        with self.places.take(resumes=resumes) as told, self._scheduler.admit(0.0):
             # One for them all: a place counts as one that speaks, however many connections it has had.
-            yield partial(self._connect, self.places.listener())
+            yield partial(self._connect, told)
 
     def _connect(
         self, told: Callable[[Seconds], None], peer: Peer, asked: Asked, server: Surroundings, kept: Kept, keeper: Keeps

@@ -1,6 +1,7 @@
 """Streams get places while there are any, and who gets none is told where there is one."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -41,9 +42,19 @@ class Bench:
         bounds = Bounds(most, 1.0, measured)
         self.places = Places(bounds, self.engine, self.observer, self.clock, lambda: elsewhere)
 
+        self.streams: list[Callable[[float], None]] = []
+        """Those that are open."""
+
+    @contextmanager
+    def open(self, streams: int) -> Iterator[None]:
+        """Let so many be open."""
+        with ExitStack() as stack:
+            self.streams = [stack.enter_context(self.places.take()) for _ in range(streams)]
+            yield
+
     def hear(self, seconds: float, cost: float, streams: int = 1) -> None:
-        """Let each of so many streams say so much, of which each second costs so much."""
-        for told in [self.places.listener() for _ in range(streams)]:
+        """Let each of so many of them say so much, of which each second costs so much."""
+        for told in self.streams[:streams]:
             self.engine.spent_on_streams += seconds * cost
             told(seconds)
 
@@ -65,22 +76,21 @@ def test_a_place_is_held_while_the_stream_lasts_and_more_than_there_may_be_are_r
 
 def test_what_streams_cost_bounds_new_ones_but_not_those_that_go_on() -> None:
     bench = Bench(100)
-    with bench.places.take(), bench.places.take():
+    with bench.open(2):
         bench.hear(500, 0.3, streams=2)
         assert bench.places.standing() == (2, 0)
         with pytest.raises(Overloaded):
             bench.places.check()
         with bench.places.take(resumes=True):
             assert bench.places.standing() == (3, 0)
-    bench.clock.advance(60)
-    with bench.places.take():
+    with bench.open(1):
         bench.hear(10_000, 0.05)
         assert bench.places.standing() == (1, 14)
 
 
 def test_streams_that_send_nothing_do_not_count() -> None:
     bench = Bench(100)
-    with bench.places.take(), bench.places.take(), bench.places.take():
+    with bench.open(3):
         bench.hear(1000, 0.2, streams=3)
         assert bench.places.standing().free == 0
         bench.clock.advance(11)
@@ -89,13 +99,11 @@ def test_streams_that_send_nothing_do_not_count() -> None:
 
 def test_signs_of_life_are_not_speech() -> None:
     bench = Bench(100)
-    with ExitStack() as stack:
-        for _ in range(20):
-            stack.enter_context(bench.places.take())
+    with bench.open(20):
         bench.hear(1000, 0.05)
         bench.clock.advance(11)
         bench.hear(0.1, 0.05, streams=20)
-        assert bench.places.standing().free == 0
+        assert bench.places.standing().free == 11
         bench.clock.advance(1)
         assert bench.places.standing().free == 13
         bench.clock.advance(4)
@@ -104,21 +112,29 @@ def test_signs_of_life_are_not_speech() -> None:
         assert bench.places.standing().free == 15
 
 
+def test_who_has_left_does_not_count() -> None:
+    bench = Bench(100)
+    with bench.open(1):
+        with bench.open(3):
+            bench.hear(1000, 0.2, streams=3)
+            assert bench.places.standing().free == 0
+        assert bench.places.standing() == (1, 3)
+
+
 def test_who_has_just_begun_to_speak_counts_at_once() -> None:
     bench = Bench(100)
-    with bench.places.take():
+    with bench.open(1):
         bench.hear(1000, 0.05)
         bench.clock.advance(11)
-        told = bench.places.listener()
         for _ in range(20):
-            told(0.1)
+            bench.hear(0.1, 0.05)
             assert bench.places.standing().free == 14
             bench.clock.advance(0.1)
 
 
 def test_where_nothing_is_measured_there_are_as_many_as_there_may_be() -> None:
     bench = Bench(100, measured=False)
-    with bench.places.take():
+    with bench.open(1):
         bench.hear(1000, 10.0)
         bench.places.answered(100)
         assert bench.places.standing() == (1, 99)
@@ -126,7 +142,7 @@ def test_where_nothing_is_measured_there_are_as_many_as_there_may_be() -> None:
 
 def test_late_answers_leave_no_room_for_a_while() -> None:
     bench = Bench(100)
-    with bench.places.take():
+    with bench.open(1):
         for _ in range(20):
             bench.places.answered(4.0)
         bench.hear(1, 0)
