@@ -37,7 +37,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     """Leave out what would begin too late, or lacks its programs."""
     seconds = time.time() - psutil.Process().create_time()
     if seconds > item.config.getoption("--e2e-within") and not _is_readme_s_way(item):
-        pytest.skip(f"no time is left for it after {seconds:.0f} s, as --e2e-within says: `make e2e` takes its time")
+        why = f"no time is left for it after {seconds:.0f} s, as --e2e-within says: `make e2e` takes its time"
+        # Skipped here, before pytest's own setup, its teardown would fail.
+        item.add_marker(pytest.mark.skip(reason=why))
     with _leaving_out(item):
         yield
 
