@@ -278,10 +278,10 @@ def test_a_server_without_room_for_a_stream_names_the_one_that_has(pair: tuple[R
     places = one.app.state.server.loaded.streams.places
     free = two.app.state.server.loaded.streams.places.standing().free
     eventually(one.app.state.server.handover.roomiest, lambda found: found is not None and found.free_streams == free)
-    with places.take():
+    with places.take() as told:
         for _ in range(30):
             places.answered(300.0)
-        places.listener()(1.0)
+        told(1.0)
         with pytest.raises(InvalidStatus) as refused:
             connect(one)
         answer = refused.value.response
