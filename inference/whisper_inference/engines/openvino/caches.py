@@ -36,7 +36,7 @@ class WindowCache:
         """Give a window its place; the encoder writes there."""
         place = self.slots.take(window)
         if place >= len(self.arrays[0]):
-            self.arrays = [_longer(array, 2 * place, 0) for array in self.arrays]
+            self.arrays = [longer(array, 2 * place, 0) for array in self.arrays]
             self._views = {}
         return self.views(place, 1)
 
@@ -120,7 +120,7 @@ class PastCache:
         """Have room for so many rows."""
         self.slots.reserve(rows)
         if rows > self.array.shape[2]:
-            self._replace(_longer(self.array, rows, 2))
+            self._replace(longer(self.array, rows, 2))
 
     def views(self, first: int, count: int) -> list[CacheArray]:
         """Return neighbouring rows, layer by layer: the same list as long as it is the same memory."""
@@ -146,9 +146,10 @@ def _move(array: CacheArray, source: int, target: int, *, exchange: bool) -> Non
         array[source] = kept
 
 
-def _longer(array: CacheArray, length: int, axis: int) -> CacheArray:
+def longer(array: CacheArray, length: int, axis: int) -> CacheArray:
+    """Copy an array with zeros behind it along an axis, up to a length."""
     shape = list(array.shape)
     shape[axis] = max(length, 1)
-    longer = np.zeros(shape, array.dtype)
-    longer[tuple(slice(size) for size in array.shape)] = array
-    return longer
+    copy = np.zeros(shape, array.dtype)
+    copy[tuple(slice(size) for size in array.shape)] = array
+    return copy

@@ -9,7 +9,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from whisper_inference.arrays import FloatArray
-from whisper_inference.engines.openvino.caches import CacheArray
+from whisper_inference.engines.openvino.caches import CacheArray, longer
 from whisper_inference.engines.openvino.shapes import padded_prompt
 from whisper_inference.models.dimensions import ModelDimensions
 
@@ -80,10 +80,11 @@ class DynamicDecoder:
 
     def run(self, call: DecoderCall) -> DecoderAnswer:
         """Run the rows in one batch."""
-        request = self._step if call.past is not None else self._prompt
-        past = self._nothing if call.past is None else call.past
-        tokens = call.embedded.shape[1]
-        embedded = call.embedded if call.past is not None else _longer(call.embedded, padded_prompt(tokens))
+        request, past, embedded = self._step, call.past, call.embedded
+        tokens = embedded.shape[1]
+        if past is None:
+            # Padded at the end: no token hears those after it.
+            request, past, embedded = self._prompt, self._nothing, longer(embedded, padded_prompt(tokens), 1)
         request.set_inputs(
             embedded,
             past_mask(call.lengths, past[0].shape[2]),
@@ -132,7 +133,7 @@ class StaticDecoder:
         for begin in range(0, tokens, self._piece_tokens):
             piece = call.embedded[:, begin : begin + self._piece_tokens]
             count = piece.shape[1]
-            self._infer(self._piece, _longer(piece, self._piece_tokens), begin, self._begun, call.cross)
+            self._infer(self._piece, longer(piece, self._piece_tokens, 1), begin, self._begun, call.cross)
             for kept, new in zip(self._begun, self._piece.new_cache(len(self._begun)), strict=True):
                 kept[:, :, begin : begin + count] = new[:, :, :count]
             here = (wanted >= begin) & (wanted < begin + count)
@@ -204,11 +205,6 @@ class _Request:
 
 _DYNAMIC_INPUTS: Final = 5
 """Inputs of the dynamic graph before its caches."""
-
-
-def _longer(embedded: FloatArray, tokens: int) -> FloatArray:
-    """Pad at the end: no token hears those after it."""
-    return np.pad(embedded, ((0, 0), (0, tokens - embedded.shape[1]), (0, 0)))
 
 
 def past_mask(lengths: Sequence[int], capacity: int) -> FloatArray:

@@ -17,7 +17,7 @@ def padded_prompt(tokens: int) -> int:
 
 
 def past_capacity(positions: int, most: int) -> int:
-    """Return for how many positions rows have room: a doubled step, as each growth copies them, up to `most`."""
+    """Return for how many positions rows have room: the step, doubled until they fit, and never more than `most`."""
     capacity = CAPACITY_STEP
     while capacity < positions:
         capacity *= 2

@@ -41,7 +41,6 @@ class Bench:
         elsewhere = found[0] if found else None
         bounds = Bounds(most, 1.0, measured)
         self.places = Places(bounds, self.engine, self.observer, self.clock, lambda: elsewhere)
-
         self.streams: list[Callable[[float], None]] = []
         """Those that are open."""
 
