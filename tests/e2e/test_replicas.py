@@ -29,7 +29,7 @@ def test_a_session_is_known_to_all_replicas_and_outlives_redis_s_pod(team: Livin
     site = team.site
     with stages.stage("a session begun at one replica, used at four"):
         urls = team.addresses()
-        # Redis's Service reaches its pod a moment after that is ready; until then a login is answered with 503.
+        # Redis is ready by then, but a replica may not have reached it yet: it answers 503, which asks to come back.
         token = str(eventually(lambda: team.ask("begin", urls[0]), seconds=PATIENCE_SECONDS))
         assert team.ask("use", token, *urls) == [200] * _REPLICAS
     with stages.stage("Redis's pod deleted and back: the session is there"):
