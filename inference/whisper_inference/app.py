@@ -79,10 +79,7 @@ _FORM_OVERHEAD_BYTES = 64 * 1024
 
 
 def create_app(settings: RuntimeConfig, load_model: ModelLoader, credentials: Credentials | None = None) -> FastAPI:
-    """Make the application that clients speak to. Its lifespan loads the model while probes already answer.
-
-    In a function, so that nothing is shared between the applications of different tests.
-    """
+    """Make the application that clients speak to: in a function, so that those of different tests share nothing."""
     metrics = Metrics(_registry())
     link = open_link(settings, metrics.store.store_answers, metrics.store.store_refused)
     store = open_store(link)
@@ -104,14 +101,13 @@ def create_app(settings: RuntimeConfig, load_model: ModelLoader, credentials: Cr
         cache=None if settings.cache_dir is None else CacheContents(settings.cache_dir),
         allowed_origins=settings.cors_origins,
     )
-    metrics.know_limits((*RateClass, *LIMITS))
-    metrics.passwords_outdated(len(authenticator.outdated))
-    metrics.follow_keys(lambda: authenticator.credentials.accounts.next_end(_now()))
+    _publish_known(metrics, authenticator)
     replicas, tracing = _replicas(settings, link, state), make_tracing(settings.tracing_endpoint)
     tls, sweeper = _tls(settings, metrics), open_sweeper(settings, link, _now, metrics.store)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Load the model while probes already answer, follow what changes, and end in order."""
         stop = asyncio.Event()
         serving = asyncio.create_task(_serve_model(settings, load_model, state, stop))
         state.audit.start()
@@ -133,6 +129,13 @@ def create_app(settings: RuntimeConfig, load_model: ModelLoader, credentials: Cr
     _include_routes(app, legacy=settings.legacy)
     _surround(app, settings, metrics, tracing.tracer)
     return app
+
+
+def _publish_known(metrics: Metrics, authenticator: Authenticator) -> None:
+    """Let the series be there that need no request."""
+    metrics.know_limits((*RateClass, *LIMITS))
+    metrics.passwords_outdated(len(authenticator.outdated))
+    metrics.follow_keys(lambda: authenticator.credentials.accounts.next_end(_now()))
 
 
 async def _drain(state: ServerState, patience: float) -> None:

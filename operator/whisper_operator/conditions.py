@@ -256,6 +256,7 @@ def _dated(findings: Iterable[_Finding], owner: WhisperDeployment, now: datetime
     before = {condition.type: condition for condition in owner.status.conditions}
 
     def dated(finding: _Finding) -> Condition:
+        """Keep the time of the last change where the status is what it was."""
         last = before.get(finding.type)
         return Condition(
             type=finding.type,

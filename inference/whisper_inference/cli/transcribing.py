@@ -97,6 +97,7 @@ async def _transcribe(
     with FileProgress(console, len(order.files)) as progress:
 
         def deliver(file: Path, transcript: Transcript) -> None:
+            """Write a transcript beside its file, or print it between two states of the progress bar."""
             text = render_output(transcript, order.output_format, services.model.tokenizer)
             if outputs is not None:
                 write_output(outputs[file], text)

@@ -186,6 +186,7 @@ class Call(Peer):
 
     @override
     async def receive(self) -> bytes | Stop:
+        """Return the next piece of sound, or why none will come; events of the client are answered meanwhile."""
         while not self._pieces:
             received = await self._line.receive()
             events, stop = self._take(received)

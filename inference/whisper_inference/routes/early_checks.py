@@ -15,6 +15,7 @@ class ChecksFirst(APIRoute):
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler with the checks before it: FastAPI's own would read the body first."""
         answer = super().get_route_handler()
         checks = [each.call for each in self.dependant.dependencies if isinstance(each.call, Requires | Limited)]
 

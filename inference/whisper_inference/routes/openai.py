@@ -119,6 +119,7 @@ async def _stream(
         raise
 
     async def events() -> AsyncIterator[str]:
+        """Yield what is sent; the upload and the work behind it end with whoever listens."""
         with closing(upload.file):
             async with aclosing(items):
                 try:

@@ -126,6 +126,7 @@ class _Reader:
         return _BOOLEANS[value.lower()]
 
     def number(self, name: str) -> float | None:
+        """Return a field as a number within its bounds."""
         value = self.text(name)
         least, most = FIELDS[name].bounds or (-math.inf, math.inf)
         try:

@@ -31,6 +31,7 @@ def old_name(role: Role, successor: str, action: Action | None = None) -> Sequen
     requires = Depends(Requires(role))
 
     async def bid_farewell(request: Request, state: State, someone: Annotated[Principal, requires]) -> None:
+        """Count the call, write it down, and say in headers what comes in its place, and when."""
         route = request.scope["route"].path
         if not was_handed_over(request, state):  # the replica that it came to has said so
             state.metrics.legacy_called(route)
